@@ -1,0 +1,41 @@
+"""What a quoter is told and what it answers: the one interface of strategies, learned policies, environments and the live quoter.
+
+Every field is a scalar, of numpy or of JAX alike; callers batch with `vmap`.
+"""
+
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
+
+Array = Any  # a numpy or JAX array, or a scalar of one
+
+
+class View(NamedTuple):
+    """What a quoter knows at one decision."""
+
+    bid_ticks: Array  # int32, best displayed bid, as seen locally
+    ask_ticks: Array  # int32, best displayed ask, as seen locally
+    position_lots: Array  # int32, signed, as known locally
+    features: Array  # float32 [F], named by `jaxmm.features.market.FEATURES`
+    own_bid_ticks: Array  # int32, price of our own open bid; meaningless where own_bid_lots is 0
+    own_bid_lots: Array  # int32, its open quantity
+    own_ask_ticks: Array  # int32
+    own_ask_lots: Array  # int32
+    time_left: Array  # float32 in [0, 1]: part of the horizon that is left; 1 where there is none
+
+
+class Quotes(NamedTuple):
+    """What a quoter wants resting from now on: at most one order a side."""
+
+    bid_ticks: Array  # int32
+    bid_lots: Array  # int32, 0 is no quote
+    ask_ticks: Array  # int32
+    ask_lots: Array  # int32, 0 is no quote
+    flatten: Array  # bool: cancel both sides and close the position with a market order
+
+
+class Quoter(Protocol):
+    """A strategy or a policy. Implementations are NamedTuples of numbers, so that JAX can batch over parameters."""
+
+    def quote(self, view: View, xp: ModuleType) -> Quotes:
+        """Quotes for one view; `xp` is `numpy` or `jax.numpy`."""
+        ...
