@@ -1,0 +1,1 @@
+"""The exported policy and what its actions mean: numpy inference, without JAX."""

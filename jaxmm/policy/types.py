@@ -1,4 +1,4 @@
-"""What a quoter is told and what it answers: the one interface of strategies, learned policies, environments and the live quoter.
+"""What a quoter is told and what it answers: the one interface of strategies, policies, environments and quoter.
 
 Every field is a scalar, of numpy or of JAX alike; callers batch with `vmap`.
 """
@@ -39,3 +39,20 @@ class Quoter(Protocol):
     def quote(self, view: View, xp: ModuleType) -> Quotes:
         """Quotes for one view; `xp` is `numpy` or `jax.numpy`."""
         ...
+
+
+def passive(bid_ticks: Array, ask_ticks: Array, view: View, xp: ModuleType) -> tuple[Array, Array]:
+    """The prices moved, where they would cross, to one tick behind the opposite best: int32, int32."""
+    bid = xp.minimum(xp.int32(bid_ticks), xp.int32(view.ask_ticks) - 1)
+    ask = xp.maximum(xp.int32(ask_ticks), xp.int32(view.bid_ticks) + 1)
+    return bid, ask
+
+
+def within_position(quotes: Quotes, position_lots: Array, max_position_lots: Array, xp: ModuleType) -> Quotes:
+    """The quotes without a side whose whole fill would carry the position beyond ±`max_position_lots`."""
+    bid_fits = position_lots + quotes.bid_lots <= max_position_lots
+    ask_fits = position_lots - quotes.ask_lots >= -max_position_lots
+    return quotes._replace(
+        bid_lots=xp.where(bid_fits, quotes.bid_lots, xp.int32(0)),
+        ask_lots=xp.where(ask_fits, quotes.ask_lots, xp.int32(0)),
+    )

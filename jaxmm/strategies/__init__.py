@@ -1,0 +1,1 @@
+"""Closed-form and baseline quoters, over numpy or JAX arrays alike, and their calibration."""
