@@ -1,0 +1,1 @@
+"""Recorded events cut into the arrays that a simulator reads. No JAX."""

@@ -1,0 +1,79 @@
+"""A folder that appears whole or not at all, and arrays appended to disk before their length is known."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxmm.errors import InputError
+
+_HEADER_BYTES = 128
+
+
+@contextmanager
+def whole_folder(out: str | Path, marker: str) -> Iterator[Path]:
+    """Yields `out + ".partial"` to write into and renames it to `out` at the end; after any error nothing is left.
+
+    An older folder at `out` is replaced if it holds the file `marker`.
+
+    Raises:
+        InputError: `out` is something else than such a folder, or the disk is full or not writable.
+    """
+    out = Path(out)
+    if out.exists() and not (out / marker).is_file():
+        raise InputError(f"{out}: exists and holds no {marker}; name a new folder or remove this one")
+    partial = out.with_name(out.name + ".partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        _replace(partial, out)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR):
+            raise InputError(f"{out}: {error.strerror}; free some space or name another folder") from error
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _replace(partial: Path, out: Path) -> None:
+    if out.exists():
+        old = out.with_name(out.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        out.rename(old)
+        partial.rename(out)
+        shutil.rmtree(old)
+    else:
+        partial.rename(out)
+
+
+class NpyWriter:
+    """Appends rows to a `.npy` file; the header is written on `close`, when the number of rows is known."""
+
+    def __init__(self, path: Path, dtype: Any, row_shape: tuple[int, ...] = ()) -> None:
+        self.rows = 0
+        self._dtype = np.dtype(dtype)
+        self._row_shape = row_shape
+        self._file = path.open("wb")
+        self._file.write(b" " * _HEADER_BYTES)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Appends `rows` [n, *row_shape] of exactly the dtype of the file."""
+        if rows.dtype != self._dtype or rows.shape[1:] != self._row_shape:
+            raise TypeError(f"rows are {rows.dtype}{rows.shape[1:]}, the file holds {self._dtype}{self._row_shape}")
+        self._file.write(np.ascontiguousarray(rows).data)
+        self.rows += len(rows)
+
+    def close(self) -> None:
+        """Writes the header and closes the file."""
+        with self._file:
+            shape = (self.rows, *self._row_shape)
+            fields = f"{{'descr': {self._dtype.str!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
+            length = _HEADER_BYTES - 10
+            self._file.seek(0)
+            self._file.write(b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little"))
+            self._file.write(fields.ljust(length - 1).encode() + b"\n")
