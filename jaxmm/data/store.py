@@ -1,0 +1,192 @@
+"""Recordings into a store, and stores back into batches: a folder of Parquet days and `store.json`, which says what they are."""
+
+import dataclasses
+import errno
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from jaxmm.data.clock import ClockEnvelope
+from jaxmm.data.partitions import column, read_days, write_days
+from jaxmm.data.readers import binance
+from jaxmm.data.readers.log import ReadLog
+from jaxmm.data.schema import FORMAT_VERSION, Kind
+from jaxmm.errors import InputError, nearest
+from jaxmm.instrument import Instrument
+
+META = "store.json"
+BATCH_ROWS = 131_072
+
+
+class Reader(Protocol):
+    """What a reader module's `read` is."""
+
+    def __call__(self, paths: Sequence[Path], instrument: Instrument, log: ReadLog) -> Iterator[pa.RecordBatch]: ...
+
+
+READERS: dict[str, tuple[Reader, Literal["both", "exchange"]]] = {
+    "binance": (binance.read, "both"),
+}
+FORMATS = tuple(READERS)
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import read and wrote."""
+
+    format: str
+    files: tuple[str, ...]
+    lines: int
+    rows: int
+    kinds: dict[str, int]  # rows by kind
+    snapshot_drops: int  # book messages that no snapshot is followed by
+    duplicates: int  # book messages received again
+    rounded: int  # quantities finer than the lot, rounded to it
+    receiver_stamped: int  # messages without a venue time
+    skipped: dict[str, int]  # lines without a market event, by what they are
+    clock_offset_ns: int | None  # recorder minus exchange, as found; None where there is one clock
+    clock_mended_ns: int  # subtracted from every local time
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON holds them."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened store; reading starts with `batches`."""
+
+    path: Path
+    instrument: Instrument
+    meta: dict[str, Any]  # the whole of store.json
+    clocks: Literal["both", "exchange"]
+    report: ImportReport
+
+    def batches(self, batch_rows: int = BATCH_ROWS, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Record batches of at most `batch_rows` rows in received order, with all columns or those named."""
+        return read_days(self.path, batch_rows, columns)
+
+
+def open_store(path: str | Path) -> Store:
+    """Opens a store. Raises `InputError` where the folder is none, or of another format version."""
+    path = Path(path)
+    try:
+        meta = json.loads((path / META).read_text())
+        if meta["version"] != FORMAT_VERSION:
+            raise InputError(
+                f"{path}: store version {meta['version']}, this program reads {FORMAT_VERSION}; import again"
+            )
+        report = ImportReport(**{**meta["import"], "files": tuple(meta["import"]["files"])})
+        instrument = Instrument.from_dict(meta["instrument"], where=str(path / META))
+        return Store(path, instrument, meta, meta["clocks"], report)
+    except OSError as error:
+        raise InputError(
+            f"{path}: no store here ({META}: {error.strerror}); make one with `jaxmm data import`"
+        ) from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path / META}: not a store description ({error}); import the recording again") from error
+
+
+def import_recording(
+    paths: Sequence[str | Path],
+    format: str,
+    instrument: Instrument,
+    out: str | Path,
+    fix_clock: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Reads the files of one recording into a new store at `out`, written whole or not at all.
+
+    `fix_clock` subtracts the estimated clock offset from every local time. `progress` is told the rows written so far.
+    Raises `InputError` on an unknown format, a bad input (with file and line), an existing `out` or a full disk.
+    """
+    if format not in READERS:
+        raise InputError(f"unknown format {format!r}; {nearest(format, READERS)}")
+    files = [Path(p) for p in paths]
+    if not files:
+        raise InputError("no files to import; give at least one path")
+    out = Path(out)
+    if out.exists():
+        raise InputError(f"{out}: already there; choose another store, or remove it first")
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        report = _write(files, format, instrument, partial, fix_clock, progress or (lambda rows: None))
+        os.replace(partial, out)
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return report
+
+
+def _cannot_write(out: Path, error: OSError) -> InputError:
+    if error.errno == errno.ENOSPC:
+        return InputError(f"{out}: the disk is full; free some space or choose another folder")
+    return InputError(f"{out}: cannot be written ({error.strerror or error}); choose another folder")
+
+
+def _write(
+    files: Sequence[Path],
+    format: str,
+    instrument: Instrument,
+    folder: Path,
+    fix_clock: bool,
+    progress: Callable[[int], None],
+) -> ImportReport:
+    reader, clocks = READERS[format]
+    log = ReadLog()
+    envelope = ClockEnvelope()
+    kinds = np.zeros(len(Kind), dtype=np.int64)
+    for batch in write_days(reader(files, instrument, log), folder, instrument, clocks=clocks):
+        kinds += np.bincount(column(batch, "kind"), minlength=len(Kind))
+        exch_ts, recv_ts = column(batch, "exch_ts"), column(batch, "recv_ts")
+        two_clocks = exch_ts != recv_ts
+        envelope.add(exch_ts[two_clocks], recv_ts[two_clocks])
+        progress(int(kinds.sum()))
+    if not kinds.sum():
+        raise InputError(f"{files[0]}: no market event in the recording; is the format {format!r} right?")
+    offset = envelope.offset_ns() if clocks == "both" else None
+    mended = offset if fix_clock and offset else 0
+    if mended:
+        _mend(folder, instrument, mended)
+    report = ImportReport(
+        format=format,
+        files=tuple(f.name for f in files),
+        rows=int(kinds.sum()),
+        kinds={k.name.lower(): int(kinds[k]) for k in Kind if kinds[k]},
+        clock_offset_ns=offset,
+        clock_mended_ns=mended,
+        **dataclasses.asdict(log),
+    )
+    meta = {"version": FORMAT_VERSION, "instrument": instrument.to_dict(), "clocks": clocks, "import": report.to_dict()}
+    (folder / META).write_text(json.dumps(meta, indent=1) + "\n")
+    return report
+
+
+def _mend(folder: Path, instrument: Instrument, offset_ns: int) -> None:
+    """Writes the days of `folder` anew with `offset_ns` taken from every local time, and from venue times that are local ones."""
+    raw = folder / "raw"
+    raw.mkdir()
+    for day in sorted(folder.glob("date=*")):
+        os.replace(day, raw / day.name)
+    for _ in write_days(_mended(read_days(raw, BATCH_ROWS), offset_ns), folder, instrument, clocks="both"):
+        pass
+    shutil.rmtree(raw)
+
+
+def _mended(batches: Iterable[pa.RecordBatch], offset_ns: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        exch_ts, recv_ts = column(batch, "exch_ts"), column(batch, "recv_ts")
+        exch_ts = np.where(exch_ts == recv_ts, exch_ts - offset_ns, exch_ts)
+        batch = batch.set_column(0, batch.schema.field(0), pa.array(exch_ts))
+        yield batch.set_column(1, batch.schema.field(1), pa.array(recv_ts - offset_ns))
