@@ -1,0 +1,1 @@
+"""What the venue does with our orders: latency, queues, fills, fees."""

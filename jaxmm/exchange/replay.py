@@ -1,0 +1,122 @@
+"""A tape on the device, and one step of our orders and our ledger over it: what environments and backtests share.
+
+D decisions · N events · K levels · F features. Money is in half-tick·lots, an exact int32 increment a step.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmm.errors import InputError
+from jaxmm.exchange.engine import Filled, Rules, SideFills, Venue, advance
+from jaxmm.exchange.requests import Arrival, submit
+from jaxmm.exchange.timeline import Timeline, timeline
+from jaxmm.exchange.types import INFINITE, Latency
+from jaxmm.policy.types import Quotes
+from jaxmm.tape.tape import Tape
+
+Array = Any
+
+
+class Replay(NamedTuple):
+    """What the device reads; shared by every environment of a batch."""
+
+    book_price: Array  # int32 [D, 2, K], locally visible, ticks
+    book_qty: Array  # int32 [D, 2, K], lots
+    features: Array  # float32 [D, F]
+    events: Array  # int32 [N, 4]
+    time: Timeline
+    maker_fee: Array  # float32, fraction of notional
+    taker_fee: Array  # float32
+    first_event: Array  # int32, place on the tape of events[0], from which `time` counts
+
+    @property
+    def decisions(self) -> int:
+        """D."""
+        return int(self.book_price.shape[0])
+
+    def mid(self, k: Array) -> Array:
+        """Local mid at decision k, int32 half-ticks."""
+        return self.book_price[k, 0, 0] + self.book_price[k, 1, 0]
+
+
+class Step(NamedTuple):
+    """What became known between two decisions."""
+
+    position: Array  # int32 lots, known at the later decision
+    pnl: Array  # int32 half-tick·lots, before fees: fills · (mid after − price) + position before · Δmid
+    spread: Array  # int32 half-tick·lots, the part of it that fills earned against the mid after
+    maker_notional: Array  # float32 half-tick·lots
+    taker_notional: Array  # float32
+    fee: Array  # float32 half-tick·lots, paid
+    bought: Array  # int32 lots
+    sold: Array  # int32 lots
+    outside: Array  # int32, new quotes beyond the K levels: 0, or fills are not exact
+    bid: SideFills
+    ask: SideFills
+
+
+def replay_of(tape: Tape, latency: Latency) -> Replay:
+    """Prepares a tape for the device. Raises `InputError` where prices do not fit the engine's integers."""
+    if tape.decisions < 2:
+        raise InputError(
+            f"tape: {tape.decisions} decisions; a replay needs at least 2 (a longer recording, or a faster clock)"
+        )
+    if np.abs(tape.event[:, 1]).max(initial=0) >= INFINITE:
+        raise InputError("tape: a price is 2^30 ticks or more; use a coarser tick_size")
+    time = timeline(tape.ts_ns, tape.exch_ts, tape.event, latency, tape.levels)
+    first, stop = int(time.known[0]), max(int(time.known[-1]), int(time.known[0]) + 1)
+    rebased = time._replace(known=time.known - np.int32(first), arrive=time.arrive - np.int32(first))
+    arrays = Replay(
+        tape.book_price,
+        tape.book_qty,
+        tape.features,
+        tape.event[first:stop],
+        rebased,
+        np.float32(tape.instrument.maker_fee),
+        np.float32(tape.instrument.taker_fee),
+        np.int32(first),
+    )
+    return jax.tree.map(jnp.asarray, arrays)
+
+
+def step(replay: Replay, venue: Venue, position: Array, quotes: Quotes, k: Array, rules: Rules) -> tuple[Venue, Step]:
+    """From decision k to k + 1: sends `quotes`, applies the events that become known, and books what they filled."""
+    time = replay.time
+    at = Arrival(k, time.arrive[k], time.answered[k], time.book_price[k], time.book_qty[k])
+    venue, outside = submit(venue, quotes, position, at, rules)
+    venue, bid, ask = advance(venue, replay.events, time.known[k], time.known[k + 1], k + 1, rules)
+    mid_before, mid = replay.mid(k), replay.mid(k + 1)
+    bought, sold = _lots(bid), _lots(ask)
+    spread = _edge(bid, mid) + _edge(ask, -mid)
+    maker = _notional(bid.working) + _notional(bid.leaving) + _notional(ask.working) + _notional(ask.leaving)
+    taker = _notional(bid.taking) + _notional(ask.taking)
+    return venue, Step(
+        position=position + bought - sold,
+        pnl=spread + position * (mid - mid_before),
+        spread=spread,
+        maker_notional=maker,
+        taker_notional=taker,
+        fee=maker * replay.maker_fee + taker * replay.taker_fee,
+        bought=bought,
+        sold=sold,
+        outside=outside,
+        bid=bid,
+        ask=ask,
+    )
+
+
+def _lots(fills: SideFills) -> Array:
+    return fills.leaving.lots + fills.working.lots + fills.taking.lots
+
+
+def _edge(fills: SideFills, mid: Array) -> Array:
+    """Σ lots · (mid − price) of one side in half-ticks; for asks all prices and the mid enter negated."""
+    return sum((f.lots * (mid - 2 * f.key) - 2 * f.extra for f in fills), jnp.int32(0))
+
+
+def _notional(fills: Filled) -> Array:
+    key = jnp.abs(fills.key).astype(jnp.float32)
+    return 2.0 * (key * fills.lots.astype(jnp.float32) + jnp.sign(fills.key) * fills.extra)
