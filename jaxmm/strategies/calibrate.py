@@ -1,0 +1,129 @@
+"""What the models need to know about a market, measured on a span of it: σ, and the fill intensity A·exp(−kδ).
+
+Calibrate on the training span only: the caller passes its slice. δ is a distance from the mid in ticks.
+D decisions · N events · S samples · B blocks.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from jaxmm.errors import InputError
+
+SELL_TRADE, BUY_TRADE = 0, 1  # the tape's codes of trades, by the aggressor
+_FAST_PER_SLOW = 10
+_BLOCKS = 20
+_NEAREST_DEPTH = 0.5
+
+
+class Recorded(Protocol):
+    """The arrays of a `jaxmm.tape.tape.Tape` that calibration reads."""
+
+    @property
+    def ts_ns(self) -> np.ndarray:
+        """Decision times, int64 [D]."""
+
+    @property
+    def book_price(self) -> np.ndarray:
+        """Book prices in ticks, int32 [D, 2, K]."""
+
+    @property
+    def exch_ts(self) -> np.ndarray:
+        """Exchange times, int64 [N]."""
+
+    @property
+    def event(self) -> np.ndarray:
+        """Events, int32 [N, 4]: code, price in ticks, …."""
+
+    @property
+    def best(self) -> np.ndarray:
+        """Best bid and ask in ticks after each event, int32 [N, 2]; 0 where empty."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Estimates on one span, each with its standard error."""
+
+    sigma: float  # ticks/√s
+    A: float  # 1/s a side
+    k: float  # 1/tick
+    sigma_se: float
+    A_se: float
+    k_se: float
+    span_ns: tuple[int, int]  # first and last decision
+
+
+def calibrate(tape: Recorded) -> Calibration:
+    """σ, A and k of a tape or of a slice of one. Raises `InputError` where the span is too short or too quiet."""
+    ts_ns = np.asarray(tape.ts_ns)
+    sigma, sigma_se = volatility(ts_ns, np.asarray(tape.book_price[:, :, 0]).mean(axis=1))
+    reaches, span_s = trade_reaches(np.asarray(tape.exch_ts), np.asarray(tape.event), np.asarray(tape.best))
+    a, k, a_se, k_se = fill_intensity(reaches, span_s)
+    return Calibration(sigma, a, k, sigma_se, a_se, k_se, (int(ts_ns[0]), int(ts_ns[-1])))
+
+
+def volatility(ts_ns: np.ndarray, mid_ticks: np.ndarray, sample_s: float = 1.0) -> tuple[float, float]:
+    """σ in ticks/√s and its standard error, from mids [D] at times [D].
+
+    Two-scale realised variance with small-sample adjustment (Zhang, Mykland & Aït-Sahalia 2005): squared moves over
+    `sample_s`, averaged over ten shifted grids, less the part that the bounce at a tenth of it explains. The standard
+    error is the spread of the estimate over blocks of time.
+    """
+    fast_ns = round(sample_s * 1e9 / _FAST_PER_SLOW)
+    grid = np.arange(ts_ns[0], ts_ns[-1] + 1, fast_ns) if len(ts_ns) else np.empty(0, np.int64)
+    if len(grid) < 2 * _BLOCKS * _FAST_PER_SLOW:
+        raise InputError(
+            f"calibration: σ needs at least {2 * _BLOCKS * sample_s:g} s; the span has {len(grid)} samples"
+        )
+    mids = mid_ticks[np.searchsorted(ts_ns, grid, side="right") - 1]
+    per_s = [_two_scale_variance(block) * 1e9 / fast_ns for block in np.array_split(mids, _BLOCKS)]
+    variance = float(np.mean(per_s))
+    if variance <= 0:
+        raise InputError("calibration: the mid does not move but for bounces in this span; take a longer one")
+    sigma = math.sqrt(variance)
+    return sigma, float(np.std(per_s, ddof=1)) / math.sqrt(_BLOCKS) / (2 * sigma)
+
+
+def _two_scale_variance(mids: np.ndarray) -> float:
+    """Variance per fast step of S samples."""
+    n, k = len(mids) - 1, _FAST_PER_SLOW
+    slow = np.sum(np.square(mids[k:] - mids[:-k])) / k
+    fast = np.sum(np.square(np.diff(mids)))
+    share = (n - k + 1) / (k * n)
+    return float((slow - share * fast) / (1 - share) / n)
+
+
+def trade_reaches(exch_ts: np.ndarray, event: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, float]:
+    """How far from the mid before it each market order traded, in ticks [orders], and the span in seconds.
+
+    Prints of one time and aggressor are one order, whose reach is its farthest print.
+    """
+    before = np.concatenate([np.zeros((1, 2), best.dtype), best[:-1]])
+    is_trade = (event[:, 0] <= BUY_TRADE) & (before > 0).all(axis=1)
+    if not is_trade.any():
+        raise InputError("calibration: the span holds no trade; A and k need some")
+    side = np.where(event[is_trade, 0] == BUY_TRADE, 1, -1)
+    reach = side * (event[is_trade, 1] - before[is_trade].sum(axis=1) / 2)
+    ts = exch_ts[is_trade]
+    starts = np.flatnonzero(np.append(True, (np.diff(ts) != 0) | (np.diff(side) != 0)))
+    return np.maximum.reduceat(reach, starts), float(exch_ts[-1] - exch_ts[0]) / 1e9
+
+
+def fill_intensity(reaches: np.ndarray, span_s: float) -> tuple[float, float, float, float]:
+    """A, k and their standard errors from the reaches of all market orders, both sides, in `span_s` seconds.
+
+    λ(δ) = A·exp(−kδ) is the rate of orders that reach depth δ on one side (Avellaneda & Stoikov 2008, section 2.5).
+    Maximum likelihood of the independent Poisson counts between depths ½, 1½, 2½ … ticks: with j the whole ticks beyond
+    ½, k = ln(1 + 1/mean j) and A·exp(−k/2) = orders/(2·span).
+    """
+    beyond = np.floor(reaches - _NEAREST_DEPTH)
+    beyond = beyond[beyond >= 0]
+    orders = len(beyond)
+    if not orders or not beyond.any():
+        raise InputError("calibration: no trade went beyond the touch in this span; take a longer one to measure k")
+    k = math.log1p(1 / float(beyond.mean()))
+    k_se = -math.expm1(-k) / math.sqrt(math.exp(-k) * orders)
+    a = orders / (2 * span_s) * math.exp(k * _NEAREST_DEPTH)
+    return a, k, a * math.hypot(1 / math.sqrt(orders), _NEAREST_DEPTH * k_se), k_se

@@ -1,0 +1,58 @@
+"""Strategies by name, as configs and the command line ask for them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from jaxmm.errors import InputError, nearest
+from jaxmm.strategies.avellaneda_stoikov import AvellanedaStoikov
+from jaxmm.strategies.calibrate import Calibration
+from jaxmm.strategies.fixed import FixedSpread
+from jaxmm.strategies.glft import GLFT
+from jaxmm.strategies.skewed import SkewedSpread
+
+Strategy = FixedSpread | SkewedSpread | AvellanedaStoikov | GLFT
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "fixed_spread": FixedSpread,
+    "skewed_spread": SkewedSpread,
+    "avellaneda_stoikov": AvellanedaStoikov,
+    "glft": GLFT,
+}
+
+_COUNTS = ("lots", "max_position_lots")
+_ABOVE_ZERO = ("sigma", "A", "k", "gamma", "horizon_s")
+
+
+def strategy_from(name: str, numbers: Mapping[str, Any] | None = None) -> Strategy:
+    """The strategy `name` with its defaults, overridden by `numbers`.
+
+    Raises `InputError` on an unknown strategy or number, and on a value outside its range.
+    """
+    if name not in STRATEGIES:
+        raise InputError(f"unknown strategy {name!r}; {nearest(name, STRATEGIES)}")
+    strategy = STRATEGIES[name]
+    for number, value in (numbers or {}).items():
+        if number not in strategy._fields:
+            raise InputError(f"strategy {name}: unknown setting {number!r}; {nearest(str(number), strategy._fields)}")
+        _check(name, number, value)
+    return strategy(**(numbers or {}))
+
+
+def calibrated(name: str, calibration: Calibration, **numbers: float) -> Strategy:
+    """The strategy `name` with those of σ, A and k that it knows taken from `calibration`; `numbers` override."""
+    if name not in STRATEGIES:
+        raise InputError(f"unknown strategy {name!r}; {nearest(name, STRATEGIES)}")
+    measured = {field: getattr(calibration, field) for field in ("sigma", "A", "k")}
+    known = {field: value for field, value in measured.items() if field in STRATEGIES[name]._fields}
+    return strategy_from(name, known | numbers)
+
+
+def _check(name: str, number: str, value: Any) -> None:
+    what = f"strategy {name}: {number} is {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"{what}; it must be a number")
+    if number in _COUNTS and (value != int(value) or value < 1):
+        raise InputError(f"{what}; it must be a whole number of lots, at least 1")
+    if number in _ABOVE_ZERO and value <= 0:
+        raise InputError(f"{what}; it must be more than zero")

@@ -1,0 +1,100 @@
+"""Calibration recovers the parameters that a simulation was made with, within its own standard errors."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from jaxmm.errors import InputError
+from jaxmm.strategies import Calibration, calibrate, calibrated
+from jaxmm.strategies.calibrate import BUY_TRADE, SELL_TRADE, fill_intensity, trade_reaches, volatility
+from jaxmm.tape.tape import Code
+
+SECOND = 10**9
+
+
+def bouncing_walk(seconds: int, sigma: float, noise: float, seed: int):
+    rng = np.random.default_rng(seed)
+    ts = np.arange(0, seconds * SECOND, SECOND // 10)
+    walk = 1000 + np.cumsum(rng.normal(0, sigma * 0.1**0.5, len(ts)))
+    return ts, walk + rng.normal(0, noise, len(ts))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5, 2.0])
+def test_sigma_is_recovered_through_bid_ask_bounce(noise):
+    sigma, error = volatility(*bouncing_walk(20_000, 1.5, noise, seed=1))
+    assert abs(sigma - 1.5) < 4 * error
+    assert error < 0.06
+
+
+def market_orders(seconds: float, A: float, k: float, seed: int):
+    """Events of Poisson orders, each printing at every tick from the touch to an exponential reach; mid at 1000.5."""
+    rng = np.random.default_rng(seed)
+    orders = rng.poisson(2 * A * seconds)
+    ts = np.sort(rng.integers(0, int(seconds * SECOND), orders))
+    buys = rng.random(orders) < 0.5
+    last_level = np.floor(rng.exponential(1 / k, orders) - 0.5).astype(int)
+    exch_ts, event = [0], [(2, 1000, 5, 0)]
+    for t, buy, level in zip(ts, buys, last_level, strict=True):
+        for i in range(level + 1):
+            exch_ts.append(t)
+            event.append((BUY_TRADE, 1001 + i, 1, 0) if buy else (SELL_TRADE, 1000 - i, 1, 0))
+    exch_ts.append(int(seconds * SECOND))
+    event.append((2, 1000, 6, 5))
+    best = np.tile(np.array([1000, 1001], np.int32), (len(event), 1))
+    return np.array(exch_ts), np.array(event, np.int32), best
+
+
+@pytest.mark.parametrize(("A", "k"), [(0.9, 0.3), (3.0, 1.5)])
+def test_fill_intensity_is_recovered_from_poisson_arrivals(A, k):
+    found = np.array([fill_intensity(*trade_reaches(*market_orders(4000, A, k, seed))) for seed in range(20)])
+    errors = (found[:, :2] - (A, k)) / found[:, 2:]
+    assert np.abs(errors).max() < 4
+    assert 0.6 < errors.std() < 1.5
+
+
+def test_the_prints_of_one_order_count_once_with_its_farthest_reach():
+    event = np.array([(2, 1000, 5, 0), (1, 1001, 3, 0), (1, 1003, 2, 0), (0, 1000, 1, 0), (1, 1001, 1, 0)], np.int32)
+    best = np.tile(np.array([1000, 1001], np.int32), (5, 1))
+    reaches, span_s = trade_reaches(np.array([0, 5, 5, 5, 9]) * SECOND, event, best)
+    assert reaches.tolist() == [2.5, 0.5, 0.5]
+    assert span_s == 9
+
+
+def tape_of(seconds: float = 4000):
+    ts, mid = bouncing_walk(int(seconds), 2.0, 0.0, seed=3)
+    half_ticks = np.rint(2 * mid).astype(np.int32)
+    price = np.stack([half_ticks // 2, half_ticks - half_ticks // 2], axis=1)[:, :, None]
+    exch_ts, event, best = market_orders(seconds, 3.0, 1.5, seed=4)
+    return SimpleNamespace(ts_ns=ts, book_price=price, exch_ts=exch_ts, event=event, best=best)
+
+
+def test_a_tape_is_calibrated_and_fills_in_the_models():
+    found = calibrate(tape_of())
+    assert abs(found.sigma - 2) < 4 * found.sigma_se
+    assert abs(found.A - 3) < 4 * found.A_se
+    assert abs(found.k - 1.5) < 4 * found.k_se
+    assert found.span_ns == (0, 3999 * SECOND + 9 * SECOND // 10)
+    glft = calibrated("glft", found, gamma=0.05)
+    assert (glft.sigma, glft.A, glft.k, glft.gamma) == (found.sigma, found.A, found.k, 0.05)
+    assert calibrated("avellaneda_stoikov", found, sigma=9.0).sigma == 9.0
+    assert calibrated("fixed_spread", found, lots=3).lots == 3
+
+
+def test_the_trade_codes_are_the_tapes():
+    assert (SELL_TRADE, BUY_TRADE) == (Code.SELL_TRADE, Code.BUY_TRADE)
+    assert min(Code.BID_DEPTH, Code.ASK_DEPTH) > BUY_TRADE
+
+
+def test_spans_too_short_or_too_quiet_are_refused():
+    tape = tape_of(100)
+    with pytest.raises(InputError, match="at least 40 s"):
+        calibrate(SimpleNamespace(**{**vars(tape), "ts_ns": tape.ts_ns[:50], "book_price": tape.book_price[:50]}))
+    with pytest.raises(InputError, match="does not move"):
+        calibrate(SimpleNamespace(**{**vars(tape), "book_price": np.full_like(tape.book_price, 7)}))
+    with pytest.raises(InputError, match="no trade;"):
+        calibrate(SimpleNamespace(**{**vars(tape), "event": tape.event + np.array([2, 0, 0, 0], np.int32)}))
+    with pytest.raises(InputError, match="beyond the touch"):
+        fill_intensity(np.full(10, 0.5), 10.0)
+    with pytest.raises(InputError, match="did you mean 'glft'"):
+        calibrated("gltf", Calibration(1, 1, 1, 0, 0, 0, (0, 1)))
