@@ -77,3 +77,27 @@ class NpyWriter:
             self._file.seek(0)
             self._file.write(b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little"))
             self._file.write(fields.ljust(length - 1).encode() + b"\n")
+
+
+class NpyWriters:
+    """Several arrays of the same number of rows, appended together; a context manager that closes them all."""
+
+    def __init__(self, folder: Path, **layout: tuple[Any, tuple[int, ...]]) -> None:
+        self._files = {name: NpyWriter(folder / f"{name}.npy", *kind) for name, kind in layout.items()}
+
+    def append(self, **rows: np.ndarray) -> None:
+        """Appends the same number of rows to every array."""
+        for name, writer in self._files.items():
+            writer.append(rows[name])
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return next(iter(self._files.values())).rows
+
+    def __enter__(self) -> "NpyWriters":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for writer in self._files.values():
+            writer.close()

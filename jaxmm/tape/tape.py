@@ -54,6 +54,8 @@ class TapeMeta:
     """Rows of the store that were read."""
     trades: int = 0
     """Events that are trades."""
+    unsided: int = 0
+    """Trades without an aggressor, such as auctions: not in the tape."""
     gaps: int = 0
     """GAP rows: places where messages are missing."""
     crossed: int = 0
@@ -180,14 +182,7 @@ class Tape:
     @classmethod
     def open(cls, path: str | Path) -> "Tape":
         """The tape in a folder, memory-mapped. Raises `InputError` where it is no whole tape of this version."""
-        values = read_meta(path)
-        arrays = {}
-        for name in DECISION_ARRAYS + EVENT_ARRAYS:
-            try:
-                arrays[name] = _read_only(Path(path) / f"{name}.npy")
-            except (OSError, ValueError) as error:
-                raise InputError(f"{Path(path) / name}.npy: {error}; build the tape again") from error
-        return cls(meta=_meta_from_dict(values), **arrays)
+        return cls(meta=_meta_from_dict(read_meta(path)), **read_arrays(path))
 
     def save(self, path: str | Path) -> None:
         """Writes the folder whole or not at all."""
@@ -229,6 +224,18 @@ def read_meta(path: str | Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise InputError(f"{file}: tape format {version!r}; this jaxmm reads {FORMAT_VERSION}: build the tape again")
     return dict(values)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a tape's folder by name, memory-mapped. Raises `InputError` where one is missing or cut."""
+    arrays = {}
+    for name in DECISION_ARRAYS + EVENT_ARRAYS:
+        file = Path(path) / f"{name}.npy"
+        try:
+            arrays[name] = _read_only(file)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{file}: {error}; build the tape again") from error
+    return arrays
 
 
 def write_meta(folder: Path, tape: Tape) -> None:
