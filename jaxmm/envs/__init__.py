@@ -1,0 +1,1 @@
+"""Environments: observation, action and reward over a tape or a synthetic market."""

@@ -59,11 +59,12 @@ class Leaving(NamedTuple):
 
 
 class Taking(NamedTuple):
-    """What an arriving order took, until we know it: `lots`, of which `extra` lot·ticks beyond `key`."""
+    """What an arriving order took, until we know it: `lots` at `key` and worse, `extra` lot·ticks beyond `key`."""
 
     lots: Array  # int32
     key: Array  # int32, best opposite price on arrival, as a key of our side
     extra: Array  # int32
+    sent: Array  # int32, the decision at which it was sent
 
 
 class BookSide(NamedTuple):
@@ -76,7 +77,7 @@ class BookSide(NamedTuple):
 
 
 class Venue(NamedTuple):
-    """Both sides: 28 int32, 112 bytes an environment."""
+    """Both sides: 30 int32, 120 bytes an environment."""
 
     bid: BookSide
     ask: BookSide
@@ -97,7 +98,7 @@ class Filled(NamedTuple):
     key: Array  # int32
     lots: Array  # int32
     extra: Array  # int32, lot·ticks beyond `key`; 0 for resting orders
-    event: Array  # int32, the last event that filled it; -1: none, or taken on arrival
+    event: Array  # int32, the last event that filled it, -1: none; of a taking: the decision at which it was sent
 
 
 class SideFills(NamedTuple):
@@ -112,7 +113,10 @@ def empty_venue() -> Venue:
     """No orders."""
     zero, never = jnp.int32(0), jnp.int32(INFINITE)
     side = BookSide(
-        Working(zero, zero, zero, zero, never, zero), Leaving(zero, zero, zero, zero), Taking(zero, zero, zero), zero
+        Working(zero, zero, zero, zero, never, zero),
+        Leaving(zero, zero, zero, zero),
+        Taking(zero, zero, zero, zero),
+        zero,
     )
     return Venue(side, side)
 
@@ -198,7 +202,7 @@ def _know(side: BookSide, moving: Moving, k: Array) -> tuple[BookSide, SideFills
     fills = SideFills(
         Filled(leaving.key, filled_lots(leaving) - filled_lots(side.leaving), zero, moving.leaving_event),
         Filled(working.key, filled_lots(working) - filled_lots(side.working), zero, moving.working_event),
-        Filled(took.key, took.lots, took.extra, jnp.int32(-1)),
+        Filled(took.key, took.lots, took.extra, took.sent),
     )
     amended = jnp.maximum(working.amend_lots, filled_lots(working))
     lots = jnp.where(working.amend < INFINITE, amended, working.lots)

@@ -83,7 +83,7 @@ def _take(s: int, limit: Array, wanted: Array, at: Arrival) -> tuple[Array, Taki
     lots = jnp.minimum(offered, wanted - before)
     extra = jnp.sum(jnp.where(within, lots * (keys - keys[0]), 0), dtype=jnp.int32)
     taken = jnp.sum(lots, dtype=jnp.int32)
-    return within[0], Taking(taken, keys[0], extra), within[-1] & (taken < wanted)
+    return within[0], Taking(taken, keys[0], extra, at.k), within[-1] & (taken < wanted)
 
 
 def _queue_on_arrival(s: int, price: Array, at: Arrival, rules: Rules) -> tuple[Array, Array]:

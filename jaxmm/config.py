@@ -1,0 +1,303 @@
+"""The typed configuration of a run, read from YAML; every field says what it means and refuses what it is not.
+
+This module imports no JAX: the quoter reads configurations too.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jaxmm.errors import InputError, nearest
+
+
+class Section(BaseModel):
+    """A part of a configuration: frozen, and closed to unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RecordingMarket(Section):
+    """Recorded files, imported and cut into a tape inside the run's folder."""
+
+    kind: Literal["recording"]
+    paths: tuple[str, ...]
+    """Files of one recording, in order; relative to the working directory."""
+    format: str
+    """`binance`, `gemini`, `tardis` or `tob`."""
+    instrument: str
+    """Path of the instrument's YAML file."""
+    fix_clock: bool = False
+    """Mend the recorder's clock by the estimated offset; needed where latency would be negative."""
+    clock: str = "100ms"
+    """Decision clock: an interval (`100ms`, `1s`) or a count of events (`50ev`)."""
+    levels: int = Field(default=20, ge=1, le=200)
+    """Book levels a side that the tape keeps."""
+
+
+class TapeMarket(Section):
+    """A tape that `jaxmm tape build` wrote."""
+
+    kind: Literal["tape"]
+    path: str
+    """The tape's folder."""
+
+
+class SyntheticSource(Section):
+    """The embedded synthetic market: needs no data."""
+
+    kind: Literal["synthetic"]
+    seconds: float = Field(default=1800.0, gt=0)
+    """Length of the market, in simulated seconds."""
+    seed: int = 0
+    """Seed of the market; the same seed gives the same events."""
+    clock: str = "100ms"
+    """Decision clock."""
+    levels: int = Field(default=20, ge=1, le=200)
+    """Book levels a side that the tape keeps."""
+
+
+TAGS = ("recording", "tape", "synthetic", "discrete", "continuous")
+"""Values of `kind`: pydantic names them in the path of an error, the file does not."""
+
+Market = Annotated[RecordingMarket | TapeMarket | SyntheticSource, Field(discriminator="kind")]
+
+
+class Split(Section):
+    """Train, validation and test in time order; the test part is what remains."""
+
+    train: float = Field(default=0.6, gt=0, lt=1)
+    """Fraction of the decisions to train on."""
+    validate_: float = Field(default=0.2, gt=0, lt=1, alias="validate")
+    """Fraction to choose checkpoints on."""
+    gap_s: float = Field(default=1.0, ge=0)
+    """Seconds left out between the parts."""
+
+
+class Venue(Section):
+    """How late we are and what fills us."""
+
+    entry_ms: float = Field(default=10.0, ge=0)
+    """From our decision to the request's arrival at the venue."""
+    response_ms: float = Field(default=10.0, ge=0)
+    """From an event at the venue to our knowing of it."""
+    fills: str = "risk_averse"
+    """Fill model to train under: `risk_averse`, `penetration` or `touch`; `:partial` behind it for partial fills."""
+
+
+class DiscreteGrid(Section):
+    """Every (bid offset, ask offset, size), then *no quote*, then *flatten*."""
+
+    kind: Literal["discrete"]
+    bid_offsets: tuple[int, ...] = (0, 1, 2, 4)
+    """Ticks behind the best bid; -1 is no bid."""
+    ask_offsets: tuple[int, ...] = (0, 1, 2, 4)
+    """Ticks behind the best ask; -1 is no ask."""
+    lots: tuple[int, ...] = (1,)
+    """Sizes in lots."""
+
+
+class ContinuousBox(Section):
+    """Bid offset, ask offset and flatten as a point of a box."""
+
+    kind: Literal["continuous"]
+    max_offset: int = Field(default=10, ge=1)
+    """The furthest quote, ticks behind the best."""
+    lots: int = Field(default=1, ge=1)
+    """Size in lots."""
+
+
+class Reward(Section):
+    """Weights of the named reward terms (`jaxmm.envs.rewards`)."""
+
+    pnl: float = 1.0
+    """Change of cash and marked position, before fees, in quote currency."""
+    fees: float = 1.0
+    """Minus the fees paid."""
+    spread: float = 0.0
+    """What fills earned against the mid after them."""
+    dampened: float = 0.0
+    """Minus the gains of holding a position while the mid moves."""
+    inventory: float = 0.0
+    """Minus (position / max position)² each step."""
+    terminal_inventory: float = 0.0
+    """Minus (position / max position)² on an episode's last step."""
+    utility: float = 0.0
+    """Exponential utility of the step's P&L after fees."""
+    sharpe: float = 0.0
+    """Differential Sharpe ratio."""
+    risk_aversion: float = Field(default=1.0, gt=0)
+    """Of `utility`, per quote currency."""
+    sharpe_rate: float = Field(default=0.01, gt=0, lt=1)
+    """Adaptation rate of `sharpe`."""
+
+
+class Env(Section):
+    """The task that a learner is set."""
+
+    actions: Annotated[DiscreteGrid | ContinuousBox, Field(discriminator="kind")] = DiscreteGrid(kind="discrete")
+    """What an action means."""
+    max_position_lots: int = Field(default=10, ge=1)
+    """No quote may carry the position beyond this."""
+    episode_steps: int = Field(default=200, ge=1)
+    """Decisions in an episode."""
+    distance_ticks: float = Field(default=10.0, gt=0)
+    """Distance of our quotes from the mid that the observation counts as 1."""
+    show_time: bool = False
+    """Whether the observation counts the episode's time down; a live quoter has no end, so it should not."""
+    ruin: float | None = Field(default=None, gt=0)
+    """Quote currency lost in an episode that ends it; none: never."""
+    reward: Reward = Reward()
+    """Weights of the reward's terms."""
+
+
+class Learner(BaseModel):
+    """The algorithm; its own settings (`jaxmm.learn.ppo.PPOConfig`, `dqn.DQNConfig`) stand beside its name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    algorithm: Literal["ppo", "dqn"] = "ppo"
+    """Which learner."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The algorithm's own settings, as given."""
+        return dict(self.model_extra or {})
+
+
+class Training(Section):
+    """How long, how often, how many."""
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3)
+    """One policy is trained for each, all at once."""
+    total_steps: int = Field(default=1_000_000, ge=1)
+    """Environment steps of each seed."""
+    validate_every: int = Field(default=10, ge=1)
+    """Updates between validations; the best policy by validated P&L is kept."""
+    checkpoint_every: int = Field(default=50, ge=1)
+    """Updates between checkpoints."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many validations without a better one for any seed; none: train to the end."""
+
+
+class Strategy(Section):
+    """A baseline of the evaluation."""
+
+    name: str
+    """A name of `jaxmm.strategies`."""
+    settings: dict[str, float] = {}
+    """Its parameters; what is left out is calibrated on the training span or has a default."""
+
+
+class Evaluation(Section):
+    """What a trained policy is held against, on the test span, once."""
+
+    fills: tuple[str, ...] = ("penetration:partial", "risk_averse", "touch")
+    """Fill models, from the pessimistic to the optimistic."""
+    baselines: tuple[Strategy, ...] = (
+        Strategy(name="fixed_spread"),
+        Strategy(name="skewed_spread"),
+        Strategy(name="avellaneda_stoikov"),
+        Strategy(name="glft"),
+    )
+    """Strategies on the same tape."""
+    bootstrap: int = Field(default=1000, ge=100)
+    """Resamples of an interval."""
+
+
+class Config(Section):
+    """One run, from data to a scored policy."""
+
+    market: Market
+    """Where the market comes from."""
+    split: Split = Split()
+    """How time is divided."""
+    venue: Venue = Venue()
+    """Latency and fills."""
+    env: Env = Env()
+    """Actions, limits, reward."""
+    learner: Learner = Learner()
+    """Algorithm."""
+    train: Training = Training()
+    """Seeds and steps."""
+    evaluate: Evaluation = Evaluation()
+    """Baselines and fill models."""
+
+
+def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
+    """Reads a YAML file; `overrides` are `a.b=value` with YAML values. Raises `InputError` on anything unknown."""
+    try:
+        values = yaml.safe_load(Path(path).read_text())
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give the path of a configuration") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: a configuration is a mapping with {', '.join(Config.model_fields)}")
+    for override in overrides:
+        _override(values, override)
+    return parse_config(values, str(path))
+
+
+def parse_config(values: dict[str, Any], where: str) -> Config:
+    """The configuration of plain values. Raises `InputError` naming the field, `where` it stands and what is valid."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_sentence(error)}") from error
+
+
+def dump_config(config: Config) -> str:
+    """YAML that `load_config` reads back to the same configuration."""
+    return yaml.safe_dump(config.model_dump(mode="json", by_alias=True), sort_keys=False)
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise InputError(f"--set {override}: write it as name.of.field=value")
+    *parents, last = name.split(".")
+    for parent in parents:
+        below = values.setdefault(parent, {})
+        if not isinstance(below, dict):
+            raise InputError(f"--set {override}: {parent!r} is a value, not a section")
+        values = below
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {override}: {text!r} is no YAML value") from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    steps = [str(step) for step in first["loc"] if step not in TAGS]
+    if first["type"] == "extra_forbidden":
+        valid = _names_beside(first["loc"])
+        return f"unknown field {'.'.join(steps)!r}; {nearest(steps[-1], valid)}"
+    given = "" if first["type"] == "missing" else f" (got {first['input']!r})"
+    return f"{'.'.join(steps)}: {first['msg']}{given}"
+
+
+def _names_beside(loc: tuple[int | str, ...]) -> list[str]:
+    """The valid names of the section in which `loc` ends."""
+    kinds: list[Any] = [Config]
+    for step in loc[:-1]:
+        below: list[Any] = []
+        for kind in kinds:
+            tagged = [k for k in _variants(kind) if step == _tag(k)]
+            fields = {(f.alias or n): f for n, f in getattr(kind, "model_fields", {}).items()}
+            below += tagged or (_variants(fields[step].annotation) if step in fields else [kind])
+        kinds = below
+    return [f.alias or n for kind in kinds for n, f in getattr(kind, "model_fields", {}).items()]
+
+
+def _variants(annotation: Any) -> list[Any]:
+    """The section types inside an annotation: unions, tuples and `Annotated` taken apart."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [kind for part in getattr(annotation, "__args__", ()) for kind in _variants(part)]
+
+
+def _tag(kind: Any) -> Any:
+    field = kind.model_fields.get("kind")
+    return field.annotation.__args__[0] if field else None

@@ -1,0 +1,159 @@
+"""Any quoter on a tape by the event engine: the run whose numbers a report may quote.
+
+D decisions. Fills are recomputed in 64 bits on the host from the engine's integers.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmm.envs.market_making import view_of
+from jaxmm.errors import InputError
+from jaxmm.evaluate.result import Backtest, Fills, unit_of
+from jaxmm.exchange.engine import Filled, Rules, empty_venue
+from jaxmm.exchange.replay import Replay, Step, replay_of, step
+from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.policy.types import Quoter, within_position
+from jaxmm.tape.tape import Tape
+
+Array = Any
+
+
+class Trace(NamedTuple):
+    """What a run leaves per decision k = 0 … D − 2; `step` is what became known at k + 1."""
+
+    bid: Array  # int32, ticks of our bid after deciding; 0: none
+    ask: Array  # int32
+    step: Step
+
+
+def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) -> Trace:
+    """One quoter over the whole replay; pure, so that callers may jit, and vmap over quoters or rules."""
+
+    def body(carry: tuple, k: Array) -> tuple:
+        venue, position = carry
+        view = view_of(replay, venue, position, k, jnp.float32(1))
+        quotes = within_position(quoter.quote(view, jnp), position, max_position_lots, jnp)
+        venue, stepped = step(replay, venue, position, quotes, k, rules)
+        bid, ask = venue.bid.working, venue.ask.working
+        shown = Trace(jnp.where(bid.lots > 0, bid.key, 0), jnp.where(ask.lots > 0, -ask.key, 0), stepped)
+        return (venue, stepped.position), shown
+
+    start = (empty_venue(), jnp.int32(0))
+    decisions = jnp.arange(replay.decisions - 1, dtype=jnp.int32)
+    return jax.lax.scan(body, start, decisions)[1]
+
+
+_run = jax.jit(run)
+
+
+def backtest(
+    tape: Tape,
+    quoter: Quoter,
+    *,
+    name: str,
+    latency: Latency,
+    model: FillModel,
+    max_position_lots: int,
+    post_only: bool = True,
+) -> Backtest:
+    """The quoter's run over the tape, checked to add up.
+
+    Raises `InputError` where a quote lay beyond the tape's K levels, because its queue would be a guess.
+    """
+    replay = replay_of(tape, latency)
+    trace = _run(replay, quoter, jnp.int32(max_position_lots), Rules.of(model, post_only))
+    return to_backtest(tape, jax.tree.map(np.asarray, trace), int(replay.first_event), name, latency, model)
+
+
+def to_backtest(tape: Tape, trace: Trace, first_event: int, name: str, latency: Latency, model: FillModel) -> Backtest:
+    """A run's arrays [D − 1] as a `Backtest`."""
+    steps = trace.step
+    outside = int(steps.outside.sum())
+    if outside:
+        k = int(np.flatnonzero(steps.outside)[0])
+        raise InputError(
+            f"backtest of {name}: {outside} quotes, the first at decision {k}, lie beyond the tape's {tape.levels} "
+            f"levels, where the queue is unknown; build the tape with more --levels, or quote closer to the touch"
+        )
+    mid = _wide(tape.book_price[:, 0, 0]) + _wide(tape.book_price[:, 1, 0])
+    exch_mid = exchange_mid(tape)
+    fills = _fills(tape, steps, first_event, latency, exch_mid)
+    fee = np.bincount(fills.decision, weights=fills.fee, minlength=tape.decisions)
+    first = np.zeros(1, np.int64)
+    return Backtest(
+        instrument=tape.instrument,
+        quoter=name,
+        fills_model=model.name,
+        latency_ns=(latency.entry_ns, latency.response_ns),
+        ts_ns=np.asarray(tape.ts_ns),
+        mid=mid,
+        position=np.concatenate([first, _wide(steps.position)]),
+        bid=np.concatenate([_wide(trace.bid), first]),
+        ask=np.concatenate([_wide(trace.ask), first]),
+        pnl=np.concatenate([first, _wide(steps.pnl)]),
+        fee=fee,
+        fills=fills,
+        exch_ts=np.asarray(tape.exch_ts),
+        exch_mid=exch_mid,
+    )
+
+
+def exchange_mid(tape: Tape) -> np.ndarray:
+    """Half-ticks after each event, int64 [N]; while a side is empty the last mid, and before the first the first."""
+    best = _wide(tape.best)
+    whole = (best > 0).all(axis=1)
+    if not whole.any():
+        raise InputError("tape: the exchange's book never has both sides; there is no mid to value a position at")
+    last = np.maximum.accumulate(np.where(whole, np.arange(len(best)), 0))
+    last[: int(np.argmax(whole))] = int(np.argmax(whole))
+    return best.sum(axis=1)[last]
+
+
+def _fills(tape: Tape, steps: Step, first_event: int, latency: Latency, exch_mid: np.ndarray) -> Fills:
+    parts = []
+    for sign, known in ((1, steps.bid), (-1, steps.ask)):
+        parts += [_resting(tape, resting, sign, first_event) for resting in (known.leaving, known.working)]
+        parts += _taken(tape, known.taking, sign, latency)
+    decision, event, ts, side, price, qty, maker = (np.concatenate(column) for column in zip(*parts, strict=True))
+    at = np.searchsorted(tape.exch_ts, ts, side="right") - 1
+    mid = exch_mid[np.where(event >= 0, event, np.maximum(at, 0))]
+    rates = np.where(maker, tape.instrument.maker_fee, tape.instrument.taker_fee)
+    fee = price * qty * (2 * float(unit_of(tape.instrument))) * rates
+    order = np.lexsort((side, event, ts, decision))
+    return Fills._make(column[order] for column in (decision, event, ts, side, price, qty, maker, mid, fee))
+
+
+def _resting(tape: Tape, fills: Filled, sign: int, first_event: int) -> tuple[np.ndarray, ...]:
+    k = np.flatnonzero(fills.lots)
+    event = first_event + _wide(fills.event[k])
+    return _rows(k, event, tape.exch_ts[event], sign, sign * _wide(fills.key[k]), _wide(fills.lots[k]), True)
+
+
+def _taken(tape: Tape, fills: Filled, sign: int, latency: Latency) -> list[tuple[np.ndarray, ...]]:
+    """Takings; one that walked several levels becomes two rows at the whole prices around its average, sums exact."""
+    k = np.flatnonzero(fills.lots)
+    ts = tape.ts_ns[fills.event[k]] + latency.entry_ns
+    lots, extra = _wide(fills.lots[k]), _wide(fills.extra[k])
+    better = _wide(fills.key[k]) + extra // np.maximum(lots, 1)
+    beyond = extra % np.maximum(lots, 1)
+    rows = []
+    for key, qty in ((better, lots - beyond), (better + 1, beyond)):
+        some = qty > 0
+        rows.append(_rows(k[some], np.full(some.sum(), -1), ts[some], sign, sign * key[some], qty[some], False))
+    return rows
+
+
+def _rows(
+    k: np.ndarray, event: np.ndarray, ts: np.ndarray, sign: int, price: np.ndarray, qty: np.ndarray, maker: bool
+) -> tuple[np.ndarray, ...]:
+    n = len(k)
+    return (
+        _wide(k) + 1, _wide(event), _wide(ts), np.full(n, sign, np.int8), _wide(price), _wide(qty), np.full(n, maker)
+    )  # fmt: skip
+
+
+_wide = partial(np.asarray, dtype=np.int64)
