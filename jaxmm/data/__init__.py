@@ -1,0 +1,1 @@
+"""Recordings of exchanges, made into one canonical form of events on disk."""

@@ -1,4 +1,4 @@
-"""How far the recorder's clock is from the exchange's, from the one thing that is sure: nothing arrives before it is sent.
+"""How far the recorder's clock is from the exchange's, told by what is sure: nothing arrives before it is sent.
 
 The offset is the recorder's clock minus the exchange's, in ns: negative where the recorder runs behind. What can be
 known is the lower envelope of `recv_ts - exch_ts`, which is the offset plus the shortest latency. So only an envelope

@@ -10,15 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jaxmm.data.arrow import column, rebatch
 from jaxmm.data.schema import COLUMNS, event_schema
 from jaxmm.instrument import Instrument
 
 DAY_NS = 86_400 * 10**9
-
-
-def column(batch: pa.RecordBatch, name: str) -> np.ndarray:
-    """One column as numpy, without a copy."""
-    return batch.column(batch.schema.get_field_index(name)).to_numpy()
+GROUP_ROWS = 131_072  # of a Parquet row group
 
 
 def write_days(
@@ -30,7 +27,7 @@ def write_days(
     today = -1
     latest = np.iinfo(np.int64).min
     try:
-        for batch in batches:
+        for batch in rebatch(batches, GROUP_ROWS):
             days = np.maximum.accumulate(np.maximum(column(batch, "exch_ts"), latest)) // DAY_NS
             latest = max(latest, int(column(batch, "exch_ts").max()))
             starts = np.flatnonzero(np.diff(days, prepend=days[0] - 1))

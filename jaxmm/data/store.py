@@ -1,11 +1,10 @@
-"""Recordings into a store, and stores back into batches: a folder of Parquet days and `store.json`, which says what they are."""
+"""Recordings into a store and back into batches: a folder of Parquet days and `store.json`."""
 
 import dataclasses
 import errno
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pyarrow as pa
 
+from jaxmm.data.arrow import array, column
 from jaxmm.data.clock import ClockEnvelope
-from jaxmm.data.partitions import column, read_days, write_days
+from jaxmm.data.partitions import read_days, write_days
 from jaxmm.data.readers import binance
 from jaxmm.data.readers.log import ReadLog
 from jaxmm.data.schema import FORMAT_VERSION, Kind
@@ -29,7 +29,9 @@ BATCH_ROWS = 131_072
 class Reader(Protocol):
     """What a reader module's `read` is."""
 
-    def __call__(self, paths: Sequence[Path], instrument: Instrument, log: ReadLog) -> Iterator[pa.RecordBatch]: ...
+    def __call__(self, paths: Sequence[Path], instrument: Instrument, log: ReadLog) -> Iterator[pa.RecordBatch]:
+        """Canonical batches of the recording's files; counts into `log` what is no event."""
+        ...
 
 
 READERS: dict[str, tuple[Reader, Literal["both", "exchange"]]] = {
@@ -174,7 +176,7 @@ def _write(
 
 
 def _mend(folder: Path, instrument: Instrument, offset_ns: int) -> None:
-    """Writes the days of `folder` anew with `offset_ns` taken from every local time, and from venue times that are local ones."""
+    """Writes the days anew, `offset_ns` taken from every local time and from exchange times that are local ones."""
     raw = folder / "raw"
     raw.mkdir()
     for day in sorted(folder.glob("date=*")):
@@ -188,5 +190,5 @@ def _mended(batches: Iterable[pa.RecordBatch], offset_ns: int) -> Iterator[pa.Re
     for batch in batches:
         exch_ts, recv_ts = column(batch, "exch_ts"), column(batch, "recv_ts")
         exch_ts = np.where(exch_ts == recv_ts, exch_ts - offset_ns, exch_ts)
-        batch = batch.set_column(0, batch.schema.field(0), pa.array(exch_ts))
-        yield batch.set_column(1, batch.schema.field(1), pa.array(recv_ts - offset_ns))
+        batch = batch.set_column(0, batch.schema.field(0), array(exch_ts, pa.int64()))
+        yield batch.set_column(1, batch.schema.field(1), array(recv_ts - offset_ns, pa.int64()))

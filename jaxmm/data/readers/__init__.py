@@ -1,1 +1,1 @@
-"""One module a source format; each turns files into canonical event batches (`jaxmm.data.schema`), a batch at a time."""
+"""One module a source format; each turns files into canonical event batches (`jaxmm.data.schema`)."""

@@ -24,12 +24,10 @@ from jaxmm.instrument import Instrument
 
 NS_PER_MS = 1_000_000
 KEPT_DIFFS = 2000  # diffs that wait for a snapshot; a REST answer takes seconds, this is minutes
-NO_LEVEL = (("0", "0"),)
 
 TRADE, DEPTH, TOP, SNAPSHOT, CLEAR, GAP = (
     int(k) for k in (Kind.TRADE, Kind.DEPTH, Kind.TOP, Kind.SNAPSHOT, Kind.CLEAR, Kind.GAP)
 )
-BID, ASK, NONE = int(Side.BID), int(Side.ASK), int(Side.NONE)
 
 Levels = Sequence[Sequence[str]]  # (price, quantity) as the venue wrote them
 
@@ -37,7 +35,7 @@ Levels = Sequence[Sequence[str]]  # (price, quantity) as the venue wrote them
 def read(paths: Sequence[Path], instrument: Instrument, log: ReadLog) -> Iterator[pa.RecordBatch]:
     """Canonical batches of one recording, whose files follow each other in time.
 
-    Raises `InputError` with file and line on a line that is not a whole message, another symbol, a damaged or empty file.
+    Raises `InputError` with file and line on a line that is no whole message, another symbol, a damaged or empty file.
     """
     names = LineNames()
     rows = _Rows(instrument, names, log)
@@ -63,24 +61,36 @@ class _Diff(NamedTuple):
 
 
 class _Rows:
-    """Rows in runs that share everything but the level, made into arrays a batch at a time."""
+    """Messages and their levels, made into arrays a batch at a time."""
 
     def __init__(self, instrument: Instrument, names: LineNames, log: ReadLog):
         self.instrument = instrument
         self.names = names
         self.log = log
-        self.runs: list[tuple[int, int, int, int, int, int, int]] = []
+        self.messages: list[tuple[int, ...]] = []
         self.levels: list[Sequence[str]] = []
 
-    def add(self, number: int, exch_ts: int, recv_ts: int, kind: int, side: int, id: int, levels: Levels) -> None:
-        self.runs.append((number, exch_ts, recv_ts, kind, side, id, len(levels)))
-        self.levels.extend(levels)
+    def add(
+        self, number: int, exch_ts: int, recv_ts: int, kind: int, id: int, bids: Levels = (), asks: Levels = ()
+    ) -> None:
+        """One message with its rows of each side."""
+        self.messages.append((number, exch_ts, recv_ts, kind, id, len(bids), len(asks), 0))
+        self.levels += bids
+        self.levels += asks
+
+    def add_sideless(self, number: int, exch_ts: int, recv_ts: int, kind: int, id: int) -> None:
+        """One message of one row that is about the whole book."""
+        self.messages.append((number, exch_ts, recv_ts, kind, id, 0, 0, 1))
+        self.levels.append(("0", "0"))
 
     def flush(self) -> pa.RecordBatch:
-        runs = np.array(self.runs, dtype=np.int64)
-        number, exch_ts, recv_ts, kind, side, id = np.repeat(runs[:, :6], runs[:, 6], axis=0).T
+        """The rows so far, which are forgotten."""
+        messages = np.array(self.messages, dtype=np.int64)
+        counts = messages[:, 5:]  # [messages, sides]
+        number, exch_ts, recv_ts, kind, id = np.repeat(messages[:, :5], counts.sum(axis=1), axis=0).T
+        side = np.repeat(np.tile(np.arange(len(Side)), len(messages)), counts.ravel())
         price, qty = self._decimals(number)
-        self.runs, self.levels = [], []
+        self.messages, self.levels = [], []
         return event_batch(
             exch_ts=exch_ts,
             recv_ts=recv_ts,
@@ -96,18 +106,24 @@ class _Rows:
 
     def _decimals(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         try:
-            values = np.array(list(map(float, chain.from_iterable(self.levels))))
-            price, qty = values.reshape(len(self.levels), 2).T
+            price, qty = _decimals(self.levels)
         except (TypeError, ValueError) as error:
             bad = next(i for i, level in enumerate(self.levels) if not _is_level(level))
             where = self.names(int(number[bad]))
             raise InputError(f"{where}: {self.levels[bad]!r} is not a price and a quantity") from error
-        return np.ascontiguousarray(price), np.ascontiguousarray(qty)
+        return price, qty
 
 
-def _is_level(level: Any) -> bool:
+def _decimals(levels: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """(prices, quantities), each [levels]; one JSON array of all parses three times as fast as `float` on each."""
+    values = orjson.loads("[" + ",".join(chain.from_iterable(levels)) + "]")
+    price, qty = np.array(values, dtype=np.float64).reshape(len(levels), 2).T
+    return np.ascontiguousarray(price), np.ascontiguousarray(qty)
+
+
+def _is_level(level: Sequence[str]) -> bool:
     try:
-        price, qty = map(float, level)
+        _decimals([level])
     except (TypeError, ValueError):
         return False
     return True
@@ -124,7 +140,6 @@ class _Messages:
         self.last: int | None = None  # update id of the book, None before the first snapshot
         self.whole = False  # a snapshot came and the chain has held since
         self.waiting: deque[_Diff] = deque()  # diffs that a coming snapshot may have to be followed by
-        self.last_exch_ts = 0
         self.handlers: dict[str, Callable[[int, int, dict[str, Any]], None]] = {
             "depthUpdate": self._depth,
             "bookTicker": self._book_ticker,
@@ -154,9 +169,10 @@ class _Messages:
             raise InputError(f"{self.names(number)}: a {event} message without its field {error}") from error
         except InputError:
             raise
-        except (ValueError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
+            what = str(error).partition(":")[0]
             raise InputError(
-                f"{self.names(number)}: not a whole `<local ns> <json>` message ({error}); "
+                f"{self.names(number)}: not a whole `<local ns> <json>` message ({what}); "
                 "was the recording cut there? Remove the line or fetch the file again"
             ) from error
 
@@ -170,8 +186,9 @@ class _Messages:
         if data.get("X", "MARKET") != "MARKET":
             self.log.skipped[f"trade {data['X']}"] += 1  # insurance fund and liquidation bookings are not the market's
             return
-        side = ASK if data["m"] else BID
-        self.rows.add(number, data["T"] * NS_PER_MS, recv_ts, TRADE, side, data["t"], ((data["p"], data["q"]),))
+        print_ = ((data["p"], data["q"]),)
+        buys, sells = ((), print_) if data["m"] else (print_, ())  # m: the buyer was the maker
+        self.rows.add(number, data["T"] * NS_PER_MS, recv_ts, TRADE, data["t"], buys, sells)
 
     def _book_ticker(self, number: int, recv_ts: int, data: dict[str, Any]) -> None:
         if "T" in data:
@@ -179,17 +196,17 @@ class _Messages:
         else:
             exch_ts = recv_ts
             self.log.receiver_stamped += 1
-        self.rows.add(number, exch_ts, recv_ts, TOP, BID, data["u"], ((data["b"], data["B"]),))
-        self.rows.add(number, exch_ts, recv_ts, TOP, ASK, data["u"], ((data["a"], data["A"]),))
+        bid, ask = (data["b"], data["B"]), (data["a"], data["A"])
+        self.rows.add(number, exch_ts, recv_ts, TOP, data["u"], (bid,), (ask,))
 
     def _depth(self, number: int, recv_ts: int, data: dict[str, Any]) -> None:
         before = data["pu"] if "pu" in data else data["U"] - 1
         exch_ts = data["T" if "T" in data else "E"] * NS_PER_MS
         diff = _Diff(number, exch_ts, before, data["u"], data["b"], data["a"])
-        if not self.whole:
+        if self.last is None:
             self._keep(diff)
-        if self.last is not None:
-            self._apply(diff, recv_ts)
+        else:
+            self._apply(diff, self.last, recv_ts)
 
     def _keep(self, diff: _Diff) -> None:
         self.waiting.append(diff)
@@ -198,22 +215,17 @@ class _Messages:
             if self.last is None:
                 self.log.snapshot_drops += 1
 
-    def _apply(self, diff: _Diff, recv_ts: int) -> None:
-        assert self.last is not None
-        if diff.last <= self.last:
+    def _apply(self, diff: _Diff, last: int, recv_ts: int) -> None:
+        if diff.last <= last:
             self.log.duplicates += 1
             return
-        add = self.rows.add
-        if diff.before > self.last:
-            add(diff.number, diff.exch_ts, recv_ts, GAP, NONE, self.last, NO_LEVEL)
-            if self.whole:
-                self.whole = False
-                self._keep(diff)
+        if diff.before > last:
+            self.rows.add_sideless(diff.number, diff.exch_ts, recv_ts, GAP, last)
+            self.whole = False
+        if not self.whole:
+            self._keep(diff)
         self.last = diff.last
-        if diff.bids:
-            add(diff.number, diff.exch_ts, recv_ts, DEPTH, BID, diff.last, diff.bids)
-        if diff.asks:
-            add(diff.number, diff.exch_ts, recv_ts, DEPTH, ASK, diff.last, diff.asks)
+        self.rows.add(diff.number, diff.exch_ts, recv_ts, DEPTH, diff.last, diff.bids, diff.asks)
 
     def _snapshot(self, number: int, recv_ts: int, data: dict[str, Any]) -> None:
         if data.get("symbol", self.symbol) != self.symbol:
@@ -226,23 +238,20 @@ class _Messages:
         if self.last is None:
             self.log.snapshot_drops += len(self.waiting) - len(waiting)
         exch_ts = self._snapshot_time(recv_ts, data, waiting)
-        add = self.rows.add
-        add(number, exch_ts, recv_ts, CLEAR, NONE, last, NO_LEVEL)
-        add(number, exch_ts, recv_ts, SNAPSHOT, BID, last, data["bids"])
-        add(number, exch_ts, recv_ts, SNAPSHOT, ASK, last, data["asks"])
+        self.rows.add_sideless(number, exch_ts, recv_ts, CLEAR, last)
+        self.rows.add(number, exch_ts, recv_ts, SNAPSHOT, last, data["bids"], data["asks"])
         self.waiting.clear()
         self.last, self.whole = last, True
         for diff in waiting:  # known to us only now, so they carry the snapshot's local time
-            self._apply(diff, recv_ts)
+            self._apply(diff, last, recv_ts)
+            last = max(last, diff.last)
 
-    def _snapshot_time(self, recv_ts: int, data: dict[str, Any], waiting: Sequence[_Diff]) -> int:
-        """The snapshot's own time, but never after a diff that continues it: in exchange order it comes first."""
+    def _snapshot_time(self, recv_ts: int, data: dict[str, Any], continuing: Sequence[_Diff]) -> int:
+        """Its own time or the receiver's, but not after a diff that continues it: in exchange order it comes first."""
         if "T" in data:
-            exch_ts = data["T"] * NS_PER_MS
-        else:
-            exch_ts = recv_ts
-            self.log.receiver_stamped += 1
-        return min([exch_ts, *(diff.exch_ts for diff in waiting)])
+            return min([data["T"] * NS_PER_MS, *(diff.exch_ts for diff in continuing)])
+        self.log.receiver_stamped += 1
+        return min([recv_ts, *(diff.exch_ts for diff in continuing or list(self.waiting)[-1:])])
 
 
 def _unnamed(data: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ class LineNames:
         self.paths.append(path)
 
     def __call__(self, number: int) -> str:
+        """`file: line n` of a running line number from 1."""
         index = max(bisect_right(self.starts, number - 1) - 1, 0)
         return f"{self.paths[index]}: line {number - self.starts[index]}"
 
@@ -44,7 +45,7 @@ def is_gzip(path: Path) -> bool:
 def open_recording(path: Path) -> IO[bytes]:
     """The bytes of a plain or gzip file."""
     if is_gzip(path):
-        return io.BufferedReader(gzip.GzipFile(path), BUFFER_BYTES)  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.GzipFile(path), BUFFER_BYTES)
     return path.open("rb", BUFFER_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""Columns to record batches, with every price and quantity checked against the instrument; a bad one is named by file and line."""
+"""Columns to record batches; every price and quantity is checked, and a bad one is named by file and line."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -7,13 +7,14 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
+from jaxmm.data.arrow import batch_of
 from jaxmm.data.readers.log import ReadLog
-from jaxmm.data.schema import COLUMNS, Kind
+from jaxmm.data.schema import Kind
 from jaxmm.errors import InputError
 from jaxmm.instrument import INT32_MAX, Instrument
 
 NO_ID = -1
-BATCH_ROWS = 65536
+BATCH_ROWS = 16384
 DAY_NS = 86_400 * 10**9
 DUST_SHARE = 0.05  # of a batch: more quantities off the lot than this and the lot is wrong
 
@@ -49,14 +50,7 @@ def event_batch(
     qty = qty.copy()
     qty[priced] = _whole_lots(lots, instrument, log, lambda i: where(int(priced[i])))
     columns = (exch_ts, recv_ts, kind.astype(np.int8), side.astype(np.int8), price, qty, id)
-    return pa.RecordBatch.from_arrays(
-        [arrow_array(c, f.type) for c, f in zip(columns, COLUMNS, strict=True)], schema=COLUMNS
-    )
-
-
-def arrow_array(values: np.ndarray, type: pa.DataType) -> pa.Array:
-    """The same memory as an Arrow array; unlike `pa.array`, this does not import pandas (a second of start-up)."""
-    return pa.Array.from_buffers(type, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    return batch_of(columns)
 
 
 def _check_clocks(exch_ts: np.ndarray, recv_ts: np.ndarray, where: Where) -> None:

@@ -1,0 +1,89 @@
+"""Quotes (TOP rows, two a message) as pairs, and what the trades say about them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxmm.data.messages import Rows
+from jaxmm.data.schema import Kind, Side
+
+TOUCH_WAIT_NS = 10 * 10**9  # a quote that is this much later received than the trade it belongs to is not found
+NO_QUOTES = np.empty((0, 4), dtype=np.int64)
+
+
+class Quotes(NamedTuple):
+    """Quotes in received order."""
+
+    exch_ts: np.ndarray  # int64 [Q] ns
+    id: np.ndarray  # int64 [Q]
+    top: np.ndarray  # int64 [Q, 4]: bid ticks, bid lots, ask ticks, ask lots; 0 where a side is missing
+
+
+def quotes_of(rows: Rows) -> Quotes:
+    """The quotes among whole messages: a BID row and the ASK row right after it are one quote, a lone row is one too."""
+    top = rows.pick(rows.kind == Kind.TOP)
+    bid = top.side == Side.BID
+    same = (
+        (np.diff(top.recv_ts, prepend=0) == 0)
+        & (np.diff(top.exch_ts, prepend=0) == 0)
+        & (np.diff(top.id, prepend=0) == 0)
+    )
+    second = ~bid & np.append(False, bid[:-1]) & same
+    first = np.flatnonzero(~second)
+    values = np.zeros((len(first), 4), dtype=np.int64)
+    for rows_of_side, at in ((bid, 0), (~bid, 2)):
+        quote = np.cumsum(~second)[rows_of_side] - 1
+        values[quote, at] = top.ticks[rows_of_side]
+        values[quote, at + 1] = top.lots[rows_of_side]
+    return Quotes(top.exch_ts[first], top.id[first], values)
+
+
+def crossed_and_locked(top: np.ndarray) -> tuple[int, int]:
+    """How many of [n, 4] tops have a bid above, and at, their ask; one-sided tops are neither."""
+    bid, ask = top[:, 0], top[:, 2]
+    both = (bid > 0) & (ask > 0)
+    return int(np.count_nonzero(both & (bid > ask))), int(np.count_nonzero(both & (bid == ask)))
+
+
+class TouchAccount:
+    """Whether trades print at the quote strictly before them; channels may arrive out of step by `TOUCH_WAIT_NS`.
+
+    Only the first print of each exchange time is asked: the later ones are deeper levels of the same sweep.
+    """
+
+    def __init__(self) -> None:
+        self.compared = 0
+        self.away = 0
+        self.quote_ts, self.quotes = np.empty(0, np.int64), NO_QUOTES
+        self.trades = np.empty((0, 3), dtype=np.int64)  # exch_ts, side, ticks
+        self.newest = np.iinfo(np.int64).min
+
+    def add(self, quotes: Quotes, trades: Rows) -> None:
+        """Takes in the next stretch of rows, in received order."""
+        self.quote_ts = np.concatenate([self.quote_ts, quotes.exch_ts])
+        self.quotes = np.concatenate([self.quotes, quotes.top])
+        self.trades = np.concatenate([self.trades, np.stack([trades.exch_ts, trades.side, trades.ticks], axis=1)])
+        times = np.concatenate([quotes.exch_ts, trades.exch_ts])
+        if times.size:
+            self.newest = max(self.newest, int(times.max()))
+            self._settle(self.newest - TOUCH_WAIT_NS)
+
+    def finish(self) -> None:
+        """Says that no more rows come."""
+        self._settle(np.iinfo(np.int64).max)
+
+    def _settle(self, until: int) -> None:
+        order = np.argsort(self.quote_ts, kind="stable")
+        quote_ts, quotes = self.quote_ts[order], self.quotes[order]
+        ready = self.trades[:, 0] < until
+        _, opening = np.unique(self.trades[ready, 0], return_index=True)
+        exch_ts, side, ticks = self.trades[ready][opening].T
+        before = np.searchsorted(quote_ts, exch_ts) - 1
+        known = before >= 0
+        if known.any():
+            touch = np.where(side == Side.BID, quotes[before, 2], quotes[before, 0])
+            self.compared += int(np.count_nonzero(known))
+            self.away += int(np.count_nonzero(known & (touch != ticks)))
+        self.trades = self.trades[~ready]
+        keep = max(int(np.searchsorted(quote_ts, until)) - 1, 0)
+        self.quote_ts, self.quotes = quote_ts[keep:], quotes[keep:]
