@@ -24,7 +24,7 @@ class TrainingCurves:
     series: tuple[tuple[str, np.ndarray], ...]  # name, float64 [U, S]; NaN where an update did not report it
 
 
-def read_curves(path: str | os.PathLike[str], names: Sequence[str], x_name: str = "steps") -> TrainingCurves:
+def read_curves(path: str | os.PathLike[str], names: Sequence[str], x_name: str = "env_steps") -> TrainingCurves:
     """Reads `names` from a metrics file.
 
     Raises:

@@ -5,6 +5,7 @@ Axes and text are drawn in one ink, which becomes the page's own text colour whe
 
 import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,9 +103,12 @@ def to_svg(figure: Figure) -> str:
     """An `<svg>` element without background, in the page's text colour, the same bytes for the same figure."""
     out = io.StringIO()
     with matplotlib.rc_context(_STYLE):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            out, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
     text = out.getvalue()
-    return text[text.index("<svg") :].replace(INK, "currentColor").strip()
+    unnamed = re.sub(r'<g id="[^"]*_\d+">', "<g>", text[text.index("<svg") :])  # these repeat from figure to figure
+    return unnamed.replace(INK, "currentColor").strip()
 
 
 def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 130) -> None:
@@ -117,8 +121,9 @@ def save_png(figure: Figure, path: str | os.PathLike[str], dpi: int = 130) -> No
 
 
 def band(axes: Axes, x: np.ndarray | Sequence[float], lines: np.ndarray, label: str, index: int) -> None:
-    """The mean of [S, X] lines, and a band from the least to the greatest where there are several."""
+    """The mean of [S, X] lines, and a band from the least to the greatest where there are several; NaN is a gap."""
     colour, dash = style(index)
-    axes.plot(x, lines.mean(0), dash, color=colour, linewidth=1.6, label=label)
+    known = np.ma.masked_invalid(lines)
+    axes.plot(x, known.mean(0), dash, color=colour, linewidth=1.6, label=label)
     if len(lines) > 1:
-        axes.fill_between(x, lines.min(0), lines.max(0), color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(x, known.min(0), known.max(0), color=colour, alpha=0.2, linewidth=0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from jaxmm.evaluate.comparison import Comparison, FillModels, Result, compare
 from jaxmm.evaluate.result import Backtest, Fills
 from jaxmm.instrument import Instrument
 
@@ -121,3 +122,20 @@ def simulate() -> Callable[..., Backtest]:
 def put_together() -> Callable[..., Backtest]:
     """`assemble`, as a fixture."""
     return assemble
+
+
+FILL_MODELS = FillModels("penetration:partial", "risk_averse", "touch")
+
+
+@pytest.fixture(scope="session")
+def contest() -> Comparison:
+    """Two baselines, one that never trades, a policy that wins and one that loses, under three fill models."""
+    results = []
+    for model, informed in zip(FILL_MODELS, (0.6, 0.35, 0.1), strict=True):
+        common = {"decisions": 300, "informed": informed, "limit": 30, "fills_model": model}
+        results.append(Result(simulated(seed=1, half_spread=4, quoter="fixed_spread", **common)))
+        results.append(Result(simulated(seed=2, half_spread=3, quoter="glft", **common)))
+        results.append(Result(simulated(seed=3, half_spread=50, quoter="too_wide", **common)))
+        results += [Result(simulated(seed=s, half_spread=7, quoter="ppo", **common), True, s) for s in (10, 11, 12)]
+        results += [Result(simulated(seed=s, half_spread=0, quoter="<dqn>", **common), True, s) for s in (20, 21)]
+    return compare(results, FILL_MODELS)
