@@ -1,0 +1,1 @@
+"""The learners, and the outer loop, checkpoints and networks that they share."""

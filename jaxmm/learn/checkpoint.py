@@ -1,0 +1,47 @@
+"""Checkpoints of a whole training run: written whole or not at all, read back bit for bit, onto the same devices."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orbax.checkpoint as ocp
+
+from jaxmm.errors import InputError
+
+
+class Checkpoints:
+    """The folder `checkpoints/<update>` of a run. A context manager, since Orbax keeps threads."""
+
+    def __init__(self, folder: Path, keep: int = 2):
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
+        )
+        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._manager.close()
+
+    def latest(self) -> int | None:
+        """The update of the newest whole checkpoint; None where there is none."""
+        return self._manager.latest_step()
+
+    def save(self, update: int, progress: Any) -> None:
+        """Writes a pytree of arrays; an update that is saved already is left as it is."""
+        if self.latest() != update:
+            self._manager.save(update, args=ocp.args.StandardSave(progress))
+
+    def restore(self, update: int, template: Any) -> Any:
+        """Reads a pytree like `template`, whose leaves tell shape, dtype and sharding.
+
+        Raises `InputError` where the checkpoint holds other arrays.
+        """
+        try:
+            return self._manager.restore(update, args=ocp.args.StandardRestore(template))
+        except (ValueError, KeyError, TypeError) as error:
+            where = self._manager.directory / str(update)
+            raise InputError(f"{where}: not a checkpoint of this learner and environment ({error})") from error

@@ -1,0 +1,80 @@
+"""The networks of all learners. The exporter reads their parameter trees by layer name, so the names are a contract.
+
+Letters: ... any leading axes, D observation entries, A actions (choices, or entries of a continuous action).
+Initial weights are orthogonal: gain √2 in the torso, .01 at the policy's output, 1 at a value output
+(Andrychowicz et al. 2021, "What matters in on-policy reinforcement learning?").
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.initializers import orthogonal, zeros
+
+from jaxmm.errors import InputError, nearest
+from jaxmm.learn.distributions import Categorical, DiagonalGaussian
+
+Params = Any  # a Flax parameter tree
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+def check_network(hidden: tuple[int, ...], activation: str) -> None:
+    """Refuses layer widths and activations that no network can be built from."""
+    if activation not in ACTIVATIONS:
+        raise InputError(f"activation is {activation!r}; {nearest(str(activation), ACTIVATIONS)}")
+    if not hidden or any(width < 1 for width in hidden):
+        raise InputError(f"hidden is {hidden!r}; give at least one layer width, each at least 1")
+
+
+def _torso(x: jax.Array, hidden: tuple[int, ...], activation: str, name: str) -> jax.Array:
+    for layer, width in enumerate(hidden):
+        x = ACTIVATIONS[activation](nn.Dense(width, kernel_init=orthogonal(2**0.5), name=f"{name}_{layer}")(x))
+    return x
+
+
+class ActorCritic(nn.Module):
+    """A policy and a value of the same observation, from separate torsos.
+
+    Layers: `actor_0` … `actor_out`, `critic_0` … `critic_out`, and `log_std` [A] where actions are continuous.
+    """
+
+    hidden: tuple[int, ...]
+    activation: str
+    actions: int  # A
+    continuous: bool
+
+    @nn.compact
+    def __call__(self, observation: jax.Array) -> tuple[Categorical | DiagonalGaussian, jax.Array]:
+        """The policy and the value [...] at normalised observations [..., D]."""
+        actor = _torso(observation, self.hidden, self.activation, "actor")
+        out = nn.Dense(self.actions, kernel_init=orthogonal(0.01), name="actor_out")(actor)
+        critic = _torso(observation, self.hidden, self.activation, "critic")
+        value = nn.Dense(1, kernel_init=orthogonal(1.0), name="critic_out")(critic)[..., 0]
+        if not self.continuous:
+            return Categorical(out), value
+        log_std = self.param("log_std", zeros, (self.actions,))
+        return DiagonalGaussian(out, jnp.broadcast_to(log_std, out.shape)), value
+
+
+class QNetwork(nn.Module):
+    """Action values. Layers `q_0` … then `q_out`, or `value_out` and `advantage_out` where dueling.
+
+    Dueling: q = v + a − mean(a) (Wang et al. 2016, eq. 9).
+    """
+
+    hidden: tuple[int, ...]
+    activation: str
+    actions: int  # A
+    dueling: bool
+
+    @nn.compact
+    def __call__(self, observation: jax.Array) -> jax.Array:
+        """Values [..., A] at normalised observations [..., D]."""
+        torso = _torso(observation, self.hidden, self.activation, "q")
+        if not self.dueling:
+            return nn.Dense(self.actions, kernel_init=orthogonal(1.0), name="q_out")(torso)
+        value = nn.Dense(1, kernel_init=orthogonal(1.0), name="value_out")(torso)
+        advantage = nn.Dense(self.actions, kernel_init=orthogonal(1.0), name="advantage_out")(torso)
+        return value + advantage - jnp.mean(advantage, axis=-1, keepdims=True)
