@@ -1,4 +1,4 @@
-"""The integrity report of a store: what is wrong with a recording, in numbers, before anyone trusts a backtest on it."""
+"""The integrity report of a store: what is wrong with a recording, in numbers, before anyone trusts a backtest."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -32,7 +32,10 @@ class IntegrityReport:
     crossed: int  # quotes and rebuilt books whose bid is above the ask
     locked: int  # and at the ask
     id_breaks: int  # holes in the chain of update ids
-    top_match: float | None  # share of diffs after which the rebuilt best bid and ask are the quote's; None: no ids
+    top_match: (
+        float | None
+    )  # share of best bids and asks after diffs that are the quote's, in price and size; None: no ids
+    top_mismatches: int  # diffs after which either side is not
     clock_offset_ms: float | None  # recorder's clock minus the exchange's, as left in the store; None with one clock
     clock_mended_ms: float  # what was subtracted from the local times at import
     min_latency_ms: float | None  # robust lower envelope of local minus exchange time
@@ -145,7 +148,10 @@ class _Account:
         self.crossed += crossed
         self.locked += locked
         self.book.add(rows, quotes)
-        self.touch.add(quotes, trades)
+        if self.store.report.receiver_stamped:  # quotes without a venue time: only the local order can be asked
+            self.touch.add(quotes.recv_ts, quotes.top, trades.recv_ts, trades)
+        else:
+            self.touch.add(quotes.exch_ts, quotes.top, trades.exch_ts, trades)
         self._add_trade_ids(trades.id[trades.id >= 0])
 
     def _add_bad(self, rows: Rows) -> None:
@@ -190,6 +196,7 @@ class _Account:
             locked=self.locked + self.book.locked,
             id_breaks=self.id_breaks,
             top_match=self.book.top_match,
+            top_mismatches=self.book.mismatched_diffs,
             clock_offset_ms=offset / NS_PER_MS if both and offset is not None else None,
             clock_mended_ms=imported.clock_mended_ns / NS_PER_MS,
             min_latency_ms=envelope / NS_PER_MS if both and envelope is not None else None,

@@ -1,4 +1,4 @@
-"""A store's rows as integer arrays, cut so that no message is spread over two pieces: what the integrity report reads."""
+"""A store's rows as integer arrays, cut so that no message is spread over two: what the integrity report reads."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

@@ -15,12 +15,13 @@ class Quotes(NamedTuple):
     """Quotes in received order."""
 
     exch_ts: np.ndarray  # int64 [Q] ns
+    recv_ts: np.ndarray  # int64 [Q] ns
     id: np.ndarray  # int64 [Q]
     top: np.ndarray  # int64 [Q, 4]: bid ticks, bid lots, ask ticks, ask lots; 0 where a side is missing
 
 
 def quotes_of(rows: Rows) -> Quotes:
-    """The quotes among whole messages: a BID row and the ASK row right after it are one quote, a lone row is one too."""
+    """The quotes among whole messages: a BID row and the ASK row after it are one quote, and so is a lone row."""
     top = rows.pick(rows.kind == Kind.TOP)
     bid = top.side == Side.BID
     same = (
@@ -35,7 +36,7 @@ def quotes_of(rows: Rows) -> Quotes:
         quote = np.cumsum(~second)[rows_of_side] - 1
         values[quote, at] = top.ticks[rows_of_side]
         values[quote, at + 1] = top.lots[rows_of_side]
-    return Quotes(top.exch_ts[first], top.id[first], values)
+    return Quotes(top.exch_ts[first], top.recv_ts[first], top.id[first], values)
 
 
 def crossed_and_locked(top: np.ndarray) -> tuple[int, int]:
@@ -55,15 +56,20 @@ class TouchAccount:
         self.compared = 0
         self.away = 0
         self.quote_ts, self.quotes = np.empty(0, np.int64), NO_QUOTES
-        self.trades = np.empty((0, 3), dtype=np.int64)  # exch_ts, side, ticks
+        self.trades = np.empty((0, 3), dtype=np.int64)  # time, aggressor's side, ticks
+        self.last_burst = np.iinfo(np.int64).min
         self.newest = np.iinfo(np.int64).min
 
-    def add(self, quotes: Quotes, trades: Rows) -> None:
-        """Takes in the next stretch of rows, in received order."""
-        self.quote_ts = np.concatenate([self.quote_ts, quotes.exch_ts])
-        self.quotes = np.concatenate([self.quotes, quotes.top])
-        self.trades = np.concatenate([self.trades, np.stack([trades.exch_ts, trades.side, trades.ticks], axis=1)])
-        times = np.concatenate([quotes.exch_ts, trades.exch_ts])
+    def add(self, quote_ts: np.ndarray, quotes: np.ndarray, trade_ts: np.ndarray, trades: Rows) -> None:
+        """Takes in the next stretch in received order; quotes are [Q, 4], and both times are of one clock."""
+        self.quote_ts = np.concatenate([self.quote_ts, quote_ts])
+        self.quotes = np.concatenate([self.quotes, quotes])
+        if trades.kind.size:
+            opens = np.diff(trades.exch_ts, prepend=self.last_burst) != 0
+            self.last_burst = int(trades.exch_ts[-1])
+            openers = np.stack([trade_ts, trades.side, trades.ticks], axis=1)[opens]
+            self.trades = np.concatenate([self.trades, openers])
+        times = np.concatenate([quote_ts, trade_ts])
         if times.size:
             self.newest = max(self.newest, int(times.max()))
             self._settle(self.newest - TOUCH_WAIT_NS)
@@ -76,14 +82,12 @@ class TouchAccount:
         order = np.argsort(self.quote_ts, kind="stable")
         quote_ts, quotes = self.quote_ts[order], self.quotes[order]
         ready = self.trades[:, 0] < until
-        _, opening = np.unique(self.trades[ready, 0], return_index=True)
-        exch_ts, side, ticks = self.trades[ready][opening].T
-        before = np.searchsorted(quote_ts, exch_ts) - 1
+        time, side, ticks = self.trades[ready].T
+        before = np.searchsorted(quote_ts, time) - 1
         known = before >= 0
-        if known.any():
-            touch = np.where(side == Side.BID, quotes[before, 2], quotes[before, 0])
-            self.compared += int(np.count_nonzero(known))
-            self.away += int(np.count_nonzero(known & (touch != ticks)))
+        touch = np.where(side[known] == Side.BID, quotes[before[known], 2], quotes[before[known], 0])
+        self.compared += len(touch)
+        self.away += int(np.count_nonzero(touch != ticks[known]))
         self.trades = self.trades[~ready]
         keep = max(int(np.searchsorted(quote_ts, until)) - 1, 0)
         self.quote_ts, self.quotes = quote_ts[keep:], quotes[keep:]

@@ -23,7 +23,7 @@ def _apply_messages(
     id: np.ndarray,
     tops: np.ndarray,
 ) -> int:
-    """Applies book rows; writes (id, bid, qty, ask, qty, is a diff) after every message into `tops`, returns how many."""
+    """Applies book rows, writes (id, bid, qty, ask, qty, is a diff) after every message into `tops`, counts them."""
     n = 0
     for i in range(len(kind)):
         if kind[i] == CLEAR:
@@ -44,14 +44,15 @@ class BookAccount:
     """Replays whole messages and counts books that are crossed, locked, or not what the venue's quotes say.
 
     After a diff that brings the book to update u, the best bid and ask must be those of the last quote with an id of at
-    most u. That quote is known once a later one has come, whichever channel is first.
+    most u. That quote is known once a later one has come, whichever channel is first. Each side is one comparison:
+    a venue that conflates its quotes (Binance spot does) hides changes of one side between two of them.
     """
 
     def __init__(self) -> None:
         self.book = new_book()
         self.messages = 0
         self.crossed = self.locked = 0
-        self.compared = self.matched = 0
+        self.compared = self.matched = self.mismatched_diffs = 0
         self.diffs = np.empty((0, 5), dtype=np.int64)  # id, bid, qty, ask, qty: waiting for their quote
         self.quote_ids, self.quotes = np.empty(0, np.int64), NO_QUOTES
 
@@ -74,7 +75,7 @@ class BookAccount:
 
     @property
     def top_match(self) -> float | None:
-        """Share of comparable diffs after which price and size of both bests were the quote's; None without any."""
+        """Share of the best bids and asks after diffs whose price and size were the quote's; None without any."""
         return self.matched / self.compared if self.compared else None
 
     def _compare(self) -> None:
@@ -87,8 +88,10 @@ class BookAccount:
         diffs = self.diffs[ready]
         at = np.searchsorted(self.quote_ids, diffs[:, 0], side="right") - 1
         known = at >= 0
-        self.compared += int(np.count_nonzero(known))
-        self.matched += int(np.count_nonzero((self.quotes[at] == diffs[:, 1:]).all(axis=1) & known))
+        equal = (self.quotes[at[known]] == diffs[known, 1:]).reshape(-1, 2, 2).all(axis=2)  # [diffs, sides]
+        self.compared += equal.size
+        self.matched += int(np.count_nonzero(equal))
+        self.mismatched_diffs += int(np.count_nonzero(~equal.all(axis=1)))
         self.diffs = self.diffs[~ready][-KEPT:]
         self.quote_ids, self.quotes = self.quote_ids[-KEPT:], self.quotes[-KEPT:]
 
