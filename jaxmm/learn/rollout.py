@@ -57,10 +57,15 @@ def within(space: Any, action: jax.Array) -> jax.Array:
 def start(key: jax.Array, env: Any, env_params: Any, num_envs: int) -> Runner:
     """N fresh episodes."""
     observation, state = jax.vmap(env.reset, in_axes=(0, None))(jax.random.split(key, num_envs), env_params)
-    zeros = jnp.zeros(num_envs, jnp.float32)
     # Weak types (a plain Python 0 in an environment's first state) would turn strong in the first update and retrace.
     state = jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), state)
-    return Runner(observation.astype(jnp.float32), state, zeros, zeros, jnp.zeros(num_envs, jnp.int32))
+    return Runner(
+        observation.astype(jnp.float32),
+        state,
+        discounted_return=jnp.zeros(num_envs, jnp.float32),
+        episode_return=jnp.zeros(num_envs, jnp.float32),
+        episode_length=jnp.zeros(num_envs, jnp.int32),
+    )
 
 
 def rollout(
