@@ -48,6 +48,8 @@ def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) 
 
 
 _run = jax.jit(run)
+MOST_LEVELS = 1000
+"""Levels of the exchange's book a side, beyond which a quote's queue is not looked up."""
 
 
 def backtest(
@@ -62,23 +64,27 @@ def backtest(
 ) -> Backtest:
     """The quoter's run over the tape, checked to add up.
 
-    Raises `InputError` where a quote lay beyond the tape's K levels, because its queue would be a guess.
+    Where a quote lies beyond the levels that are held of the exchange's book, the run is made again with more of them.
+    Raises `InputError` where `MOST_LEVELS` do not suffice, because the queue would be a guess.
     """
-    replay = replay_of(tape, latency)
-    trace = _run(replay, quoter, jnp.int32(max_position_lots), Rules.of(model, post_only))
-    return to_backtest(tape, jax.tree.map(np.asarray, trace), int(replay.first_event), name, latency, model)
+    rules, limit, levels = Rules.of(model, post_only), jnp.int32(max_position_lots), tape.levels
+    while True:
+        replay = replay_of(tape, latency, levels)
+        trace = jax.tree.map(np.asarray, _run(replay, quoter, limit, rules))
+        outside = np.flatnonzero(trace.step.outside)
+        if not len(outside):
+            return to_backtest(tape, trace, int(replay.first_event), name, latency, model)
+        if levels >= MOST_LEVELS:
+            raise InputError(
+                f"backtest of {name}: {len(outside)} quotes, the first at decision {outside[0]}, lie more than "
+                f"{levels} levels from the touch, where the queue is unknown; quote closer to it"
+            )
+        levels = min(8 * levels, MOST_LEVELS)
 
 
 def to_backtest(tape: Tape, trace: Trace, first_event: int, name: str, latency: Latency, model: FillModel) -> Backtest:
     """A run's arrays [D − 1] as a `Backtest`."""
     steps = trace.step
-    outside = int(steps.outside.sum())
-    if outside:
-        k = int(np.flatnonzero(steps.outside)[0])
-        raise InputError(
-            f"backtest of {name}: {outside} quotes, the first at decision {k}, lie beyond the tape's {tape.levels} "
-            f"levels, where the queue is unknown; build the tape with more --levels, or quote closer to the touch"
-        )
     mid = _wide(tape.book_price[:, 0, 0]) + _wide(tape.book_price[:, 1, 0])
     exch_mid = exchange_mid(tape)
     fills = _fills(tape, steps, first_event, latency, exch_mid)

@@ -58,15 +58,18 @@ class Step(NamedTuple):
     ask: SideFills
 
 
-def replay_of(tape: Tape, latency: Latency) -> Replay:
-    """Prepares a tape for the device. Raises `InputError` where prices do not fit the engine's integers."""
+def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay:
+    """Prepares a tape for the device, with `levels` of the exchange's book a side on arrival (the tape's if not given).
+
+    Raises `InputError` where prices do not fit the engine's integers.
+    """
     if tape.decisions < 2:
         raise InputError(
             f"tape: {tape.decisions} decisions; a replay needs at least 2 (a longer recording, or a faster clock)"
         )
     if np.abs(tape.event[:, 1]).max(initial=0) >= INFINITE:
         raise InputError("tape: a price is 2^30 ticks or more; use a coarser tick_size")
-    time = timeline(tape.ts_ns, tape.exch_ts, tape.event, latency, tape.levels)
+    time = timeline(tape.ts_ns, tape.exch_ts, tape.event, latency, levels or tape.levels)
     first, stop = int(time.known[0]), max(int(time.known[-1]), int(time.known[0]) + 1)
     rebased = time._replace(known=time.known - np.int32(first), arrive=time.arrive - np.int32(first))
     arrays = Replay(

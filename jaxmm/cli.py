@@ -1,0 +1,207 @@
+"""The one command `jaxmm`. Rooms are imported when a command runs, so that `--help` answers at once.
+
+With `--json` a command prints one JSON object on stdout; progress and logs go to stderr. Exit codes: 0 done, 2 bad
+input, 1 our fault.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jaxmm.errors import InputError
+
+app = typer.Typer(
+    help="A crypto market maker's whole loop: record, replay, train, evaluate, export, quote.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data = typer.Typer(help="Recordings: import them into a store, and check a store.", no_args_is_help=True)
+tape = typer.Typer(help="Tapes: what a simulator reads, cut at decisions.", no_args_is_help=True)
+app.add_typer(data, name="data")
+app.add_typer(tape, name="tape")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override a value; may be repeated.")]
+
+
+@data.command("import")
+def data_import(
+    paths: Annotated[list[Path], typer.Argument(help="Files of one recording, in order.")],
+    format: Annotated[str, typer.Option(help="binance, gemini, tardis or tob.")],
+    instrument: Annotated[Path, typer.Option(help="Instrument YAML file.")],
+    out: Annotated[Path, typer.Option(help="The new store's folder.")],
+    fix_clock: Annotated[bool, typer.Option("--fix-clock", help="Mend the recorder's clock.")] = False,
+    columns: Annotated[Path | None, typer.Option(help="tob: YAML file that names the columns.")] = None,
+    json_out: Json = False,
+) -> None:
+    """Reads a recording into a store.
+
+    Example: jaxmm data import btcusdt.gz --format binance --instrument configs/instruments/binance_usdm_btcusdt.yaml
+    --out store --fix-clock
+    """
+    from jaxmm.data.store import import_recording
+    from jaxmm.instrument import Instrument
+
+    with _progress("importing", "rows") as progress:
+        report = import_recording(paths, format, Instrument.from_yaml(instrument), out, fix_clock, progress)
+    _answer({"store": str(out), **report.to_dict()}, json_out)
+
+
+@data.command("check")
+def data_check(
+    store: Annotated[Path, typer.Argument(help="A store's folder.")],
+    json_out: Json = False,
+) -> None:
+    """Reports on a store: gaps, broken chains, crossed quotes, clocks, and the rebuilt book against the venue's quotes.
+
+    Example: jaxmm data check store --json
+    """
+    from jaxmm.data.check import check_store
+    from jaxmm.data.store import open_store
+
+    report = check_store(open_store(store))
+    if json_out:
+        _answer(report.to_dict(), json_out)
+    else:
+        print(report.text())
+
+
+@tape.command("build")
+def tape_build(
+    store: Annotated[Path, typer.Argument(help="A store's folder.")],
+    out: Annotated[Path, typer.Option(help="The new tape's folder.")],
+    clock: Annotated[str, typer.Option(help="Decision clock: an interval (100ms, 1s) or a count of events (50ev).")],
+    levels: Annotated[int, typer.Option(help="Book levels a side.", min=1, max=200)] = 20,
+    json_out: Json = False,
+) -> None:
+    """Rebuilds the book of a store and cuts it at decisions.
+
+    Example: jaxmm tape build store --clock 100ms --levels 20 --out tape
+    """
+    from jaxmm.data.store import open_store
+    from jaxmm.tape.build import build_tape
+
+    with _progress("building", "rows") as progress:
+        built = build_tape(open_store(store), out, clock, levels, progress)
+    _answer({"tape": str(out), **built.summary()}, json_out)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A YAML file such as those in configs/.")],
+    out: Annotated[Path, typer.Option(help="The run's folder.")],
+    set_: Set = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    json_out: Json = False,
+) -> None:
+    """Trains a policy for every seed. Ctrl-C saves a checkpoint; --resume continues from it.
+
+    Example: jaxmm train configs/binance_btcusdt.yaml --set train.total_steps=200000 --out runs/btc
+    """
+    from jaxmm.config import load_config
+    from jaxmm.runs.training import train as train_run
+
+    loaded = load_config(config, tuple(set_ or ()))
+    _answer(train_run(loaded, out, resume=resume), json_out)
+
+
+@app.command()
+def evaluate(run: Annotated[Path, typer.Argument(help="A finished run's folder.")], json_out: Json = False) -> None:
+    """Scores a run on its test span, once, beside the baselines; writes report, table and bundles.
+
+    Example: jaxmm evaluate runs/btc
+    """
+    from jaxmm.runs.evaluation import evaluate as evaluate_run
+
+    results = evaluate_run(run)
+    if json_out:
+        _answer(results, json_out)
+    else:
+        print(Path(results["table"]).read_text(), *results["verdict"], f"report: {results['report']}", sep="\n")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    out: Annotated[Path, typer.Option(help="The bundle's folder.")],
+    seed: Annotated[int | None, typer.Option(help="Which seed; the best validated one if not given.")] = None,
+    json_out: Json = False,
+) -> None:
+    """Writes a policy as a bundle that numpy alone reads.
+
+    Example: jaxmm export runs/btc --out bundles/btc
+    """
+    from jaxmm.runs.export import export as export_run
+
+    _answer(export_run(run, out, seed), json_out)
+
+
+@app.command()
+def backtest(
+    quoter: Annotated[str, typer.Argument(help="A strategy's name or a bundle's folder.")],
+    tape: Annotated[Path, typer.Option(help="A tape's folder.")],
+    fills: Annotated[str, typer.Option(help="risk_averse, penetration or touch, with :partial behind it.")] = (
+        "risk_averse"
+    ),
+    latency: Annotated[str, typer.Option(help="Entry and response delay: 10ms, or 5ms,20ms.")] = "10ms",
+    set_: Set = None,
+    max_position_lots: Annotated[int | None, typer.Option(help="No quote may carry the position beyond this.")] = None,
+    fills_out: Annotated[Path | None, typer.Option(help="Write every fill to this Parquet file.")] = None,
+    json_out: Json = False,
+) -> None:
+    """Runs a strategy or a bundle over a tape on the event engine.
+
+    Example: jaxmm backtest fixed_spread --tape tape --set half_spread_ticks=2 --json
+    """
+    from jaxmm.runs.backtesting import backtest as run_backtest
+
+    settings = _settings(set_ or [])
+    _answer(run_backtest(quoter, tape, fills, latency, settings, max_position_lots, fills_out), json_out)
+
+
+def main() -> None:
+    """The command's entry point."""
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        print(f"jaxmm: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as stop:
+        print(f"jaxmm: stopped{f': {stop}' if str(stop) else ''}", file=sys.stderr)
+        sys.exit(130)
+
+
+def _settings(overrides: list[str]) -> dict[str, Any]:
+    import yaml
+
+    values = {}
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set {override}: write it as name=value")
+        values[name] = yaml.safe_load(text)
+    return values
+
+
+def _answer(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(values))
+        return
+    width = max(map(len, values))
+    for name, value in values.items():
+        print(f"{name:{width}}  {value}")
+
+
+def _progress(verb: str, unit: str) -> Any:
+    from jaxmm.progress import counter
+
+    return counter(verb, unit)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""`jaxmm backtest`: one strategy or bundle over one tape, to scores and a table of fills."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jaxmm.errors import InputError
+from jaxmm.evaluate.backtest import backtest as run_backtest
+from jaxmm.evaluate.metrics import metrics
+from jaxmm.evaluate.result import Backtest
+from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.policy.bundle import Bundle
+from jaxmm.policy.types import Quoter
+from jaxmm.strategies.registry import STRATEGIES, strategy_from
+from jaxmm.tape.tape import Tape
+
+UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
+
+
+def backtest(
+    quoter: str,
+    tape: Path,
+    fills: str,
+    latency: str,
+    settings: dict[str, Any],
+    max_position_lots: int | None,
+    fills_out: Path | None,
+) -> dict[str, Any]:
+    """Runs `quoter`, a strategy's name or a bundle's folder, and returns its scores as plain values."""
+    model, delays = FillModel.parse(fills), parse_latency(latency)
+    opened = Tape.open(tape)
+    chosen, limit = _quoter(quoter, opened, settings, max_position_lots)
+    result = run_backtest(opened, chosen, name=quoter, latency=delays, model=model, max_position_lots=limit)
+    if fills_out is not None:
+        _write_fills(result, fills_out)
+    return {
+        "quoter": quoter,
+        "fills_model": model.name,
+        "latency_ms": [ns / 1e6 for ns in result.latency_ns],
+        "decisions": len(result.ts_ns),
+        "position_lots": int(result.position[-1]),
+        **metrics(result).to_dict(),
+    }
+
+
+def parse_latency(text: str) -> Latency:
+    """`10ms` both ways, or `5ms,20ms` for entry and response; units ns, us, ms and s."""
+    parts = [_nanoseconds(part, text) for part in text.split(",")]
+    if len(parts) > 2:
+        raise InputError(f"latency {text!r}: give one delay, or entry,response")
+    return Latency(parts[0], parts[-1])
+
+
+def _nanoseconds(part: str, text: str) -> int:
+    for unit in ("ns", "us", "ms", "s"):
+        number = part.strip().removesuffix(unit)
+        if number != part.strip() and number.replace(".", "", 1).isdigit():
+            return round(float(number) * UNITS_NS[unit])
+    raise InputError(f"latency {text!r}: {part!r} is no delay; write a number and ns, us, ms or s, such as 10ms")
+
+
+def _quoter(name: str, tape: Tape, settings: dict[str, Any], limit: int | None) -> tuple[Quoter, int]:
+    if Path(name).is_dir():
+        return _bundle(name, tape, settings, limit)
+    if name not in STRATEGIES:
+        raise InputError(f"{name!r} is neither a bundle's folder nor a strategy; strategies: {', '.join(STRATEGIES)}")
+    if limit is not None:
+        settings = {"max_position_lots": limit} | settings
+    strategy = strategy_from(name, settings)
+    return strategy, int(strategy.max_position_lots)
+
+
+def _bundle(name: str, tape: Tape, settings: dict[str, Any], limit: int | None) -> tuple[Quoter, int]:
+    bundle = Bundle.load(name)
+    if settings:
+        raise InputError(f"--set {next(iter(settings))}: a bundle has no settings; they were fixed when it was trained")
+    observing = bundle.observing
+    for what, made, given in (
+        ("symbol", bundle.instrument.symbol, tape.instrument.symbol),
+        ("tick_size", bundle.instrument.tick_size, tape.instrument.tick_size),
+        ("lot_size", bundle.instrument.lot_size, tape.instrument.lot_size),
+        ("clock", observing.clock, tape.meta.clock),
+        ("levels", observing.levels, tape.levels),
+    ):
+        if made != given:
+            raise InputError(f"{name}: the policy was trained with {what} {made!r}, the tape has {given!r}")
+    return bundle.policy, observing.max_position_lots if limit is None else min(limit, observing.max_position_lots)
+
+
+def _write_fills(result: Backtest, path: Path) -> None:
+    columns = result.fills._asdict()
+    partial = path.with_name(path.name + ".partial")
+    try:
+        pq.write_table(pa.table(columns), partial)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path}: {error.strerror or error}; choose another place for --fills-out") from error

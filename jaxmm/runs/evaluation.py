@@ -1,0 +1,117 @@
+"""`jaxmm evaluate`: every seed's policy and every baseline on the test span, once, under three fill models.
+
+A test span is scored once: the result is kept beside the run and read back by later calls.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxmm.config import Config, dump_config
+from jaxmm.evaluate.backtest import backtest
+from jaxmm.evaluate.comparison import FillModels, Result, compare
+from jaxmm.evaluate.curves import TrainingCurves, read_curves
+from jaxmm.evaluate.report import Provenance, Split, write_report
+from jaxmm.evaluate.tables import results_table_markdown
+from jaxmm.exchange.types import FillModel
+from jaxmm.learn.records import versions
+from jaxmm.policy.types import Quoter
+from jaxmm.runs.export import Finished, load_finished, write
+from jaxmm.runs.market import Parts
+from jaxmm.runs.task import latency_of
+from jaxmm.strategies.calibrate import calibrate
+from jaxmm.strategies.registry import calibrated
+from jaxmm.tape.tape import Tape
+
+FOLDER = "evaluation"
+CURVES = ("reward", "validation/score")
+
+
+def evaluate(run_dir: Path) -> dict[str, Any]:
+    """Scores a finished run on its test span and writes report, table and bundles; a second call reads the first's."""
+    out = run_dir / FOLDER
+    kept = out / "results.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    finished = load_finished(run_dir)
+    out.mkdir(exist_ok=True)
+    comparison = compare(_results(finished, run_dir), FillModels(*finished.config.evaluate.fills))
+    provenance = _provenance(finished, run_dir)
+    algorithm = finished.config.learner.algorithm
+    write_report(out / "report.html", comparison, provenance, [(algorithm, _curves(run_dir))])
+    _write(out / "results.md", results_table_markdown(comparison))
+    results = {
+        "run": str(run_dir),
+        "report": str(out / "report.html"),
+        "table": str(out / "results.md"),
+        "bundles": [str(out / f"bundle-seed-{seed}") for seed in finished.config.train.seeds],
+        **comparison.to_dict(),
+        "verdict": [verdict.sentence for verdict in comparison.verdicts],
+    }
+    _write(kept, json.dumps(results, indent=1) + "\n")
+    return results
+
+
+def baselines(config: Config, train: Tape) -> list[tuple[str, Quoter]]:
+    """The configured strategies, with σ, A and k measured on the training span alone."""
+    measured = calibrate(train)
+    limit = {"max_position_lots": config.env.max_position_lots}
+    return [(s.name, calibrated(s.name, measured, **(limit | s.settings))) for s in config.evaluate.baselines]
+
+
+def _results(finished: Finished, run_dir: Path) -> list[Result]:
+    config, parts = finished.config, finished.parts
+    learned = [
+        (config.learner.algorithm, seed, write(finished, run_dir, run_dir / FOLDER / f"bundle-seed-{seed}", i).policy)
+        for i, seed in enumerate(config.train.seeds)
+    ]
+    results = []
+    for name in config.evaluate.fills:
+        for quoter, strategy in baselines(config, parts.train):
+            results.append(Result(_backtest(config, parts, strategy, quoter, name)))
+        for quoter, seed, policy in learned:
+            results.append(Result(_backtest(config, parts, policy, quoter, name), learned=True, seed=seed))
+    return results
+
+
+def _backtest(config: Config, parts: Parts, quoter: Quoter, name: str, fills: str) -> Any:
+    return backtest(
+        parts.test,
+        quoter,
+        name=name,
+        latency=latency_of(config),
+        model=FillModel.parse(fills),
+        max_position_lots=config.env.max_position_lots,
+    )
+
+
+def _provenance(finished: Finished, run_dir: Path) -> Provenance:
+    config, tape, parts = finished.config, finished.tape, finished.parts
+    named: Sequence[tuple[str, Tape]] = (("train", parts.train), ("validation", parts.validate), ("test", parts.test))
+    caveats = () if tape.meta.clocks == "both" else ("The source has one clock: feed latency is taken as zero.",)
+    market = f"{tape.instrument.venue} {tape.instrument.symbol}"
+    return Provenance(
+        title=f"{config.learner.algorithm} on {market}",
+        data=f"{market}, source {tape.meta.source[:16]}, clock {tape.meta.clock}",
+        config_hash=hashlib.sha256(dump_config(config).encode()).hexdigest()[:16],
+        device=str(jax.devices()[0].device_kind),
+        splits=tuple(Split(name, int(t.ts_ns[0]), int(t.ts_ns[-1]), t.decisions) for name, t in named),
+        commands=(f"jaxmm train {run_dir}/config.yaml --out {run_dir}", f"jaxmm evaluate {run_dir}"),
+        versions=tuple(versions().items()),
+        caveats=caveats,
+    )
+
+
+def _curves(run_dir: Path) -> TrainingCurves:
+    return read_curves(run_dir / "metrics.jsonl", CURVES)
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    os.replace(partial, path)

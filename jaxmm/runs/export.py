@@ -1,0 +1,97 @@
+"""`jaxmm export`: the checkpointed policy of one seed as a bundle that numpy reads."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmm.config import Config
+from jaxmm.errors import InputError
+from jaxmm.learn import loop
+from jaxmm.learn.learner import Learner
+from jaxmm.learn.records import Records, versions
+from jaxmm.policy.bundle import Bundle, Observing, Provenance, write_bundle
+from jaxmm.runs.market import Parts, parts_of, tape_of
+from jaxmm.runs.task import actions_of, env_params_of, learner_of
+from jaxmm.runs.training import load_run
+from jaxmm.tape.tape import Tape
+
+GOLDEN = 64
+"""Observations that travel with a bundle, with the learner's own outputs for them."""
+
+
+class Finished(NamedTuple):
+    """A finished run, loaded."""
+
+    config: Config
+    tape: Tape
+    parts: Parts
+    learner: Learner
+    progress: loop.Progress
+
+
+def load_finished(run_dir: Path) -> Finished:
+    """Loads a run. Raises `InputError` where it is none, or not finished."""
+    config = load_run(run_dir)
+    records = Records(run_dir).read()
+    if records is None or records["status"] != "done":
+        how_far = "has not begun to train" if records is None else f"stopped after update {records['updates']}"
+        raise InputError(f"{run_dir}: the run {how_far}; finish it with `jaxmm train --resume` first")
+    tape = tape_of(config, run_dir)
+    parts = parts_of(config, tape)
+    learner = learner_of(config, env_params_of(config, parts.train))
+    return Finished(config, tape, parts, learner, loop.load(learner, run_dir))
+
+
+def export(run_dir: Path, out: Path, seed: int | None = None) -> dict[str, Any]:
+    """Writes the policy of `seed`, or of the seed that validated best, as a bundle at `out`."""
+    finished = load_finished(run_dir)
+    seeds = list(finished.config.train.seeds)
+    if seed is not None and seed not in seeds:
+        raise InputError(f"{run_dir}: no seed {seed} in this run; it has {', '.join(map(str, seeds))}")
+    index = int(np.argmax(finished.progress.best.score)) if seed is None else seeds.index(seed)
+    write(finished, run_dir, out, index)
+    return {"bundle": str(out), "seed": seeds[index], "validated_pnl": float(finished.progress.best.score[index])}
+
+
+def write(finished: Finished, run_dir: Path, out: Path, index: int) -> Bundle:
+    """Writes and loads back the bundle of the `index`-th seed: its best policy by validation."""
+    config, learner, best = finished.config, finished.learner, finished.progress.best
+    acting = learner.acting(best.policy, index)
+    policy = jax.tree.map(lambda leaf: leaf[index], best.policy)
+    observations = _observations(learner, finished.progress.state, index)
+    return write_bundle(
+        out,
+        network=acting.description,
+        weights=acting.weights,
+        golden=(observations, np.asarray(learner.outputs(policy, jnp.asarray(observations)))),
+        actions=actions_of(config),
+        instrument=finished.tape.instrument,
+        observing=Observing(
+            finished.tape.meta.clock, finished.tape.levels, config.env.max_position_lots, config.env.distance_ticks
+        ),
+        provenance=Provenance(
+            training={
+                "algorithm": config.learner.algorithm,
+                "seed": config.train.seeds[index],
+                "env_steps": config.train.total_steps,
+                "best_update": int(best.update[index]),
+                "versions": versions(),
+                "config": config.model_dump(mode="json", by_alias=True),
+            },
+            data={"source": finished.tape.meta.source, "train_ns": _span(finished.parts.train)},
+            scores={"validated_pnl": float(best.score[index]), "validate_ns": _span(finished.parts.validate)},
+        ),
+    )
+
+
+def _observations(learner: Learner, state: Any, index: int) -> np.ndarray:
+    """Observations from where the training environments stand, float32 [G, D]; repeated where there are fewer."""
+    seen = np.asarray(state.runner.observation[index], np.float32)
+    return np.resize(seen, (GOLDEN, seen.shape[-1]))
+
+
+def _span(tape: Tape) -> list[int]:
+    return [int(tape.ts_ns[0]), int(tape.ts_ns[-1])]

@@ -1,0 +1,60 @@
+"""From a configuration's market to the tape of a run and its parts in time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxmm.config import Config, RecordingMarket, SyntheticSource, TapeMarket
+from jaxmm.instrument import Instrument
+from jaxmm.tape.split import split
+from jaxmm.tape.tape import Tape
+
+Progress = Callable[[int], None] | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three spans of a tape, in time order with a gap between."""
+
+    train: Tape
+    validate: Tape
+    test: Tape
+
+
+def tape_of(config: Config, run_dir: Path, progress: Progress = None) -> Tape:
+    """The run's tape: the one named, the one made by an earlier call, or a new one under `run_dir`."""
+    market = config.market
+    if isinstance(market, TapeMarket):
+        return Tape.open(market.path)
+    made = run_dir / "tape"
+    if made.exists():
+        return Tape.open(made)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    if isinstance(market, RecordingMarket):
+        return _from_recording(market, run_dir, progress)
+    return _from_synthetic(market, made, progress)
+
+
+def parts_of(config: Config, tape: Tape) -> Parts:
+    """Train, validation and test. Raises `InputError` where a part would be too short."""
+    train, validate = config.split.train, config.split.validate_
+    return Parts(*split(tape, (train, validate, 1 - train - validate), config.split.gap_s))
+
+
+def _from_recording(market: RecordingMarket, run_dir: Path, progress: Progress) -> Tape:
+    from jaxmm.data.store import import_recording, open_store
+    from jaxmm.tape.build import build_tape
+
+    store = run_dir / "store"
+    instrument = Instrument.from_yaml(market.instrument)
+    if not store.exists():
+        import_recording(market.paths, market.format, instrument, store, market.fix_clock, progress)
+    return build_tape(open_store(store), run_dir / "tape", market.clock, market.levels, progress)
+
+
+def _from_synthetic(market: SyntheticSource, out: Path, progress: Progress) -> Tape:
+    from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
+    from jaxmm.tape.build import build_tape
+
+    store = SyntheticStore(SyntheticMarket(), market.seed, market.seconds)
+    return build_tape(store, out, market.clock, market.levels, progress)

@@ -1,0 +1,97 @@
+"""From a configuration to the environment's parameters and the learner."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from jaxmm.config import Config, DiscreteGrid, Reward
+from jaxmm.envs.market_making import MarketMaking, Params, check_params
+from jaxmm.envs.rewards import RewardWeights, Settings
+from jaxmm.errors import InputError, nearest
+from jaxmm.evaluate.result import unit_of
+from jaxmm.exchange.engine import Rules
+from jaxmm.exchange.replay import replay_of
+from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.learn.dqn import DQN, DQNConfig
+from jaxmm.learn.learner import Learner
+from jaxmm.learn.ppo import PPO, PPOConfig
+from jaxmm.policy.actions import Actions, ContinuousActions, DiscreteActions
+from jaxmm.strategies.registry import strategy_from
+from jaxmm.tape.tape import Tape
+
+LEARNERS: dict[str, tuple[type, type]] = {"ppo": (PPO, PPOConfig), "dqn": (DQN, DQNConfig)}
+
+
+def check(config: Config) -> None:
+    """Refuses, before any work, what only the rooms behind the configuration know to be wrong."""
+    _settings(LEARNERS[config.learner.algorithm][1], config)
+    actions_of(config)
+    for name in (config.venue.fills, *config.evaluate.fills):
+        FillModel.parse(name)
+    for strategy in config.evaluate.baselines:
+        strategy_from(strategy.name, strategy.settings)
+
+
+def latency_of(config: Config) -> Latency:
+    """Entry and response delay."""
+    return Latency(round(config.venue.entry_ms * 1e6), round(config.venue.response_ms * 1e6))
+
+
+def actions_of(config: Config) -> Actions:
+    """The decoder."""
+    actions = config.env.actions
+    if isinstance(actions, DiscreteGrid):
+        return DiscreteActions.grid(actions.bid_offsets, actions.ask_offsets, actions.lots)
+    return ContinuousActions.up_to(actions.max_offset, actions.lots)
+
+
+def env_params_of(config: Config, tape: Tape) -> Params:
+    """The environment over one part of the tape. Raises `InputError` where an episode does not fit it."""
+    env = config.env
+    params = Params(
+        replay=replay_of(tape, latency_of(config)),
+        rules=Rules.of(FillModel.parse(config.venue.fills)),
+        actions=jax.tree.map(jnp.asarray, actions_of(config)),
+        weights=_weights(env.reward),
+        settings=Settings(
+            unit=jnp.float32(unit_of(tape.instrument)),
+            max_position_lots=jnp.int32(env.max_position_lots),
+            risk_aversion=jnp.float32(env.reward.risk_aversion),
+            sharpe_rate=jnp.float32(env.reward.sharpe_rate),
+        ),
+        distance_ticks=jnp.float32(env.distance_ticks),
+        episode_steps=jnp.int32(env.episode_steps),
+        first=jnp.int32(0),
+        random_start=jnp.asarray(True),
+        show_time=jnp.asarray(env.show_time),
+        ruin=jnp.float32(np.inf if env.ruin is None else env.ruin),
+    )
+    return check_params(params)
+
+
+def learner_of(config: Config, env_params: Params) -> Learner:
+    """The algorithm with its settings. Raises `InputError` on one it does not have, or of a wrong type."""
+    learner, settings = LEARNERS[config.learner.algorithm]
+    return learner(MarketMaking(), env_params, _settings(settings, config))
+
+
+def _weights(reward: Reward) -> RewardWeights:
+    return RewardWeights(*(jnp.float32(getattr(reward, name)) for name in RewardWeights._fields))
+
+
+def _settings(kind: type, config: Config) -> Any:
+    given = config.learner.settings
+    valid = [field.name for field in dataclasses.fields(kind)]
+    for name in given:
+        if name not in valid:
+            raise InputError(f"config: unknown field 'learner.{name}'; {nearest(name, valid)}")
+    try:
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise InputError(f"config: learner.{where}: {first['msg']} (got {first['input']!r})") from error

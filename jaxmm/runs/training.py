@@ -1,0 +1,106 @@
+"""`jaxmm train`: tape, learner and outer loop; the best policy of each seed is chosen on the validation span.
+
+S seeds.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmm.config import Config, dump_config, load_config
+from jaxmm.envs.market_making import Params
+from jaxmm.errors import InputError
+from jaxmm.evaluate.backtest import run
+from jaxmm.features.observation import observation
+from jaxmm.learn import loop
+from jaxmm.learn.acting import Policy
+from jaxmm.learn.learner import Learner
+from jaxmm.policy.types import Quotes, View
+from jaxmm.runs.market import parts_of, tape_of
+from jaxmm.runs.task import check, env_params_of, learner_of
+
+CONFIG = "config.yaml"
+
+
+class Greedy(NamedTuple):
+    """A policy in training as a quoter."""
+
+    learner: Any
+    policy: Policy
+
+    def quote(self, view: View, xp: ModuleType) -> Quotes:
+        """Observation, greedy action, quotes."""
+        params: Params = self.learner.env_params
+        seen = observation(view, params.settings.max_position_lots, params.distance_ticks, xp)
+        return params.actions.decode(self.learner.greedy(self.policy, seen), view, xp)
+
+
+def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool = True) -> dict[str, Any]:
+    """Trains all seeds into `run_dir` and returns what came of it: steps, and the validated score of each seed."""
+    check(config)
+    _keep_config(config, run_dir, resume)
+    parts = parts_of(config, tape_of(config, run_dir))
+    learner = learner_of(config, env_params_of(config, parts.train))
+    done = loop.train(
+        learner,
+        seeds=config.train.seeds,
+        total_steps=config.train.total_steps,
+        run_dir=run_dir,
+        settings=config.model_dump(mode="json", by_alias=True),
+        validate=validator(learner, env_params_of(config, parts.validate)),
+        validate_every=config.train.validate_every,
+        patience=config.train.patience,
+        checkpoint_every=config.train.checkpoint_every,
+        resume=resume,
+        progress=progress,
+    )
+    return {
+        "run": str(run_dir),
+        "seeds": list(config.train.seeds),
+        "env_steps": int(config.train.total_steps),
+        "validated_pnl": [float(score) for score in done.best.score],
+        "best_update": [int(update) for update in done.best.update],
+    }
+
+
+def validator(learner: Learner, params: Params) -> loop.Validate:
+    """Scores policies [S] by their net P&L, in quote currency, of one greedy pass over the validation span."""
+
+    @jax.jit
+    def score(learner: Learner, params: Params, policy: Policy) -> dict[str, jax.Array]:
+        def one(policy: Policy) -> dict[str, jax.Array]:
+            quoter = Greedy(learner, policy)
+            steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules).step
+            net = jnp.sum(steps.pnl.astype(jnp.float32) - steps.fee) * params.settings.unit
+            lots = jnp.sum(steps.bought + steps.sold)
+            return {"score": net, "volume_lots": lots.astype(jnp.float32)}
+
+        return jax.vmap(one)(policy)
+
+    return partial(score, learner, params)
+
+
+def load_run(run_dir: Path) -> Config:
+    """The configuration of a run. Raises `InputError` where the folder is none."""
+    if not (run_dir / CONFIG).exists():
+        raise InputError(f"{run_dir}: no {CONFIG} here; give a folder that `jaxmm train --out` wrote")
+    return load_config(run_dir / CONFIG)
+
+
+def _keep_config(config: Config, run_dir: Path, resume: bool) -> None:
+    kept = run_dir / CONFIG
+    if kept.exists():
+        if not resume:
+            raise InputError(f"{run_dir} already holds a run; add --resume to continue it, or choose another --out")
+        if load_config(kept) != config:
+            raise InputError(f"{run_dir}: --resume with another configuration than {kept}; give the same one")
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    partial_file = kept.with_suffix(".partial")
+    partial_file.write_text(dump_config(config))
+    os.replace(partial_file, kept)
