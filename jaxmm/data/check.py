@@ -15,6 +15,7 @@ from jaxmm.data.store import Store
 
 KEPT_TRADE_IDS = 1 << 18  # a trade that is received again later than this many others is not recognised
 FEEDS = ((Kind.TRADE,), (Kind.TOP,), (Kind.DEPTH, Kind.SNAPSHOT, Kind.CLEAR))  # each is one channel with its own order
+TOLD_DRIFT_MS = 10.0
 NS_PER_S = 1e9
 NS_PER_MS = 1e6
 
@@ -38,6 +39,7 @@ class IntegrityReport:
     top_mismatches: int  # diffs after which either side is not
     clock_offset_ms: float | None  # recorder's clock minus the exchange's, as left in the store; None with one clock
     clock_mended_ms: float  # what was subtracted from the local times at import
+    clock_drift_ppm: float | None  # how fast that offset grows; None under a minute
     min_latency_ms: float | None  # robust lower envelope of local minus exchange time
     negative_latency: int  # rows received before they happened
     max_gap_s: float  # longest time without a quote or book message (or trade, where there are only trades)
@@ -72,6 +74,12 @@ class IntegrityReport:
         if self.clock_mended_ms:
             says.append(
                 f"The recorder's clock was {-self.clock_mended_ms:.1f} ms behind the exchange's; this is mended."
+            )
+        drift_ms = abs(self.clock_drift_ppm or 0.0) * self.span_s / 1e3
+        if drift_ms > TOLD_DRIFT_MS:
+            says.append(
+                f"The recorder's clock drifts by {drift_ms:.0f} ms over the recording: latencies are too long by up to "
+                "that; import shorter pieces."
             )
         if self.clocks == "exchange":
             says.append("One clock only, the exchange's: latency is unknown.")
@@ -199,6 +207,7 @@ class _Account:
             top_mismatches=self.book.mismatched_diffs,
             clock_offset_ms=offset / NS_PER_MS if both and offset is not None else None,
             clock_mended_ms=imported.clock_mended_ns / NS_PER_MS,
+            clock_drift_ppm=self.envelope.drift_ppm() if both else None,
             min_latency_ms=envelope / NS_PER_MS if both and envelope is not None else None,
             negative_latency=self.negative_latency,
             max_gap_s=hole / NS_PER_S,

@@ -40,6 +40,16 @@ class ClockEnvelope:
         spread = np.median(np.abs(minima - median))
         return int(minima[minima >= median - OUTLIER_SPREADS * max(spread, 1.0)].min())
 
+    def drift_ppm(self) -> float | None:
+        """How fast the offset grows, in millionths, first third to last; None where less than a minute tells of it."""
+        n = len(self.minima)
+        if n < 60:
+            return None
+        windows, minima = np.array(sorted(self.minima.items()), dtype=np.int64).T
+        seconds = np.median(windows[-n // 3 :]) - np.median(windows[: n // 3])
+        grown = np.median(minima[-n // 3 :] - minima[0]) - np.median(minima[: n // 3] - minima[0])
+        return float(grown / seconds / 1e3)
+
     def offset_ns(self) -> int | None:
         """Recorder minus exchange: the envelope where it is below zero, else 0; None where it cannot be known."""
         envelope = self.envelope_ns()

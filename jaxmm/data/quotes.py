@@ -7,7 +7,8 @@ import numpy as np
 from jaxmm.data.messages import Rows
 from jaxmm.data.schema import Kind, Side
 
-TOUCH_WAIT_NS = 10 * 10**9  # a quote that is this much later received than the trade it belongs to is not found
+TOUCH_WAIT_NS = 10 * 10**9  # a quote that arrives this much later than the trades after it is not seen
+STALE_NS = 60 * 10**9  # a quote older than this says nothing about a trade
 NO_QUOTES = np.empty((0, 4), dtype=np.int64)
 
 
@@ -84,7 +85,7 @@ class TouchAccount:
         ready = self.trades[:, 0] < until
         time, side, ticks = self.trades[ready].T
         before = np.searchsorted(quote_ts, time) - 1
-        known = before >= 0
+        known = (before >= 0) & (time - quote_ts[before] <= STALE_NS) if quote_ts.size else before >= 0
         touch = np.where(side[known] == Side.BID, quotes[before[known], 2], quotes[before[known], 0])
         self.compared += len(touch)
         self.away += int(np.count_nonzero(touch != ticks[known]))

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -16,12 +17,14 @@ import pyarrow as pa
 from jaxmm.data.arrow import array, column
 from jaxmm.data.clock import ClockEnvelope
 from jaxmm.data.partitions import read_days, write_days
-from jaxmm.data.readers import binance
+from jaxmm.data.readers import binance, gemini, tardis, tob
 from jaxmm.data.readers.log import ReadLog
+from jaxmm.data.readers.tob import TobColumns
 from jaxmm.data.schema import FORMAT_VERSION, Kind
 from jaxmm.errors import InputError, nearest
 from jaxmm.instrument import Instrument
 
+Clocks = Literal["both", "exchange"]
 META = "store.json"
 BATCH_ROWS = 131_072
 
@@ -34,8 +37,11 @@ class Reader(Protocol):
         ...
 
 
-READERS: dict[str, tuple[Reader, Literal["both", "exchange"]]] = {
+READERS: dict[str, tuple[Reader, Clocks]] = {
     "binance": (binance.read, "both"),
+    "gemini": (gemini.read, "exchange"),
+    "tardis": (tardis.read, "both"),
+    "tob": (tob.read, "both"),
 }
 FORMATS = tuple(READERS)
 
@@ -69,7 +75,7 @@ class Store:
     path: Path
     instrument: Instrument
     meta: dict[str, Any]  # the whole of store.json
-    clocks: Literal["both", "exchange"]
+    clocks: Clocks
     report: ImportReport
 
     def batches(self, batch_rows: int = BATCH_ROWS, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -104,31 +110,52 @@ def import_recording(
     out: str | Path,
     fix_clock: bool = False,
     progress: Callable[[int], None] | None = None,
+    columns: str | Path | None = None,
 ) -> ImportReport:
     """Reads the files of one recording into a new store at `out`, written whole or not at all.
 
     `fix_clock` subtracts the estimated clock offset from every local time. `progress` is told the rows written so far.
-    Raises `InputError` on an unknown format, a bad input (with file and line), an existing `out` or a full disk.
+    `columns` is a YAML file with the column names of a dealer's files (format `tob`), see `TobColumns`. Raises
+    `InputError` on an unknown format, a bad input (with file and line), an existing `out` or a full disk.
     """
     if format not in READERS:
         raise InputError(f"unknown format {format!r}; {nearest(format, READERS)}")
+    reader, clocks = READERS[format]
+    if columns is not None:
+        reader = _reader_of_columns(format, columns)
     files = [Path(p) for p in paths]
     if not files:
         raise InputError("no files to import; give at least one path")
     out = Path(out)
     if out.exists():
         raise InputError(f"{out}: already there; choose another store, or remove it first")
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    unfinished = out.with_name(out.name + ".partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        partial.mkdir(parents=True)
-        report = _write(files, format, instrument, partial, fix_clock, progress or (lambda rows: None))
-        os.replace(partial, out)
+        unfinished.mkdir(parents=True)
+        source = _Source(files, format, reader, clocks, instrument)
+        report = _write(source, unfinished, fix_clock, progress or (lambda rows: None))
+        os.replace(unfinished, out)
     except OSError as error:
         raise _cannot_write(out, error) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
     return report
+
+
+@dataclass(frozen=True)
+class _Source:
+    files: Sequence[Path]
+    format: str
+    reader: Reader
+    clocks: Clocks
+    instrument: Instrument
+
+
+def _reader_of_columns(format: str, columns: str | Path) -> Reader:
+    if format != "tob":
+        raise InputError(f"column names are for format 'tob', not {format!r}; leave them out")
+    return partial(tob.read, columns=TobColumns.from_yaml(columns))
 
 
 def _cannot_write(out: Path, error: OSError) -> InputError:
@@ -137,38 +164,38 @@ def _cannot_write(out: Path, error: OSError) -> InputError:
     return InputError(f"{out}: cannot be written ({error.strerror or error}); choose another folder")
 
 
-def _write(
-    files: Sequence[Path],
-    format: str,
-    instrument: Instrument,
-    folder: Path,
-    fix_clock: bool,
-    progress: Callable[[int], None],
-) -> ImportReport:
-    reader, clocks = READERS[format]
+def _write(source: _Source, folder: Path, fix_clock: bool, progress: Callable[[int], None]) -> ImportReport:
+    instrument, clocks = source.instrument, source.clocks
     log = ReadLog()
     envelope = ClockEnvelope()
     kinds = np.zeros(len(Kind), dtype=np.int64)
-    for batch in write_days(reader(files, instrument, log), folder, instrument, clocks=clocks):
+    for batch in write_days(source.reader(source.files, instrument, log), folder, instrument, clocks=clocks):
         kinds += np.bincount(column(batch, "kind"), minlength=len(Kind))
         exch_ts, recv_ts = column(batch, "exch_ts"), column(batch, "recv_ts")
         two_clocks = exch_ts != recv_ts
         envelope.add(exch_ts[two_clocks], recv_ts[two_clocks])
         progress(int(kinds.sum()))
     if not kinds.sum():
-        raise InputError(f"{files[0]}: no market event in the recording; is the format {format!r} right?")
+        raise InputError(
+            f"{source.files[0]}: line 1: no market event up to the end; is the format {source.format!r} right?"
+        )
     offset = envelope.offset_ns() if clocks == "both" else None
     mended = offset if fix_clock and offset else 0
     if mended:
         _mend(folder, instrument, mended)
     report = ImportReport(
-        format=format,
-        files=tuple(f.name for f in files),
+        format=source.format,
+        files=tuple(f.name for f in source.files),
         rows=int(kinds.sum()),
         kinds={k.name.lower(): int(kinds[k]) for k in Kind if kinds[k]},
         clock_offset_ns=offset,
         clock_mended_ns=mended,
-        **dataclasses.asdict(log),
+        lines=log.lines,
+        snapshot_drops=log.snapshot_drops,
+        duplicates=log.duplicates,
+        rounded=log.rounded,
+        receiver_stamped=log.receiver_stamped,
+        skipped=dict(log.skipped),
     )
     meta = {"version": FORMAT_VERSION, "instrument": instrument.to_dict(), "clocks": clocks, "import": report.to_dict()}
     (folder / META).write_text(json.dumps(meta, indent=1) + "\n")

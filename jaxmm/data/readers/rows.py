@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from jaxmm.data.arrow import batch_of
 from jaxmm.data.readers.log import ReadLog
-from jaxmm.data.schema import Kind
+from jaxmm.data.schema import Kind, Side
 from jaxmm.errors import InputError
 from jaxmm.instrument import INT32_MAX, Instrument
 
@@ -51,6 +51,60 @@ def event_batch(
     qty[priced] = _whole_lots(lots, instrument, log, lambda i: where(int(priced[i])))
     columns = (exch_ts, recv_ts, kind.astype(np.int8), side.astype(np.int8), price, qty, id)
     return batch_of(columns)
+
+
+def trade_batch(
+    *,
+    exch_ts: np.ndarray,
+    recv_ts: np.ndarray,
+    aggressor: np.ndarray,
+    price: np.ndarray,
+    qty: np.ndarray,
+    id: np.ndarray | None = None,
+    instrument: Instrument,
+    log: ReadLog,
+    where: Where,
+) -> pa.RecordBatch:
+    """Prints, [trades] each."""
+    return event_batch(
+        exch_ts=exch_ts,
+        recv_ts=recv_ts,
+        kind=np.full(len(price), int(Kind.TRADE)),
+        side=aggressor,
+        price=price,
+        qty=qty,
+        id=np.full(len(price), NO_ID) if id is None else id,
+        instrument=instrument,
+        log=log,
+        where=where,
+    )
+
+
+def quote_batch(
+    *,
+    exch_ts: np.ndarray,
+    recv_ts: np.ndarray,
+    bid: tuple[np.ndarray, np.ndarray],
+    ask: tuple[np.ndarray, np.ndarray],
+    instrument: Instrument,
+    log: ReadLog,
+    where: Where,
+) -> pa.RecordBatch:
+    """Quotes without ids: a TOP row a side, each of (price, quantity) [quotes]; CLEAR where the price is NaN."""
+    price, qty = np.stack([bid[0], ask[0]], axis=1), np.stack([bid[1], ask[1]], axis=1)  # [quotes, sides]
+    missing = np.isnan(price)
+    return event_batch(
+        exch_ts=np.repeat(exch_ts, 2),
+        recv_ts=np.repeat(recv_ts, 2),
+        kind=np.where(missing, int(Kind.CLEAR), int(Kind.TOP)).ravel(),
+        side=np.tile([int(Side.BID), int(Side.ASK)], len(price)),
+        price=np.where(missing, 0.0, price).ravel(),
+        qty=np.where(missing, 0.0, qty).ravel(),
+        id=np.full(price.size, NO_ID),
+        instrument=instrument,
+        log=log,
+        where=lambda i: where(i // 2),
+    )
 
 
 def _check_clocks(exch_ts: np.ndarray, recv_ts: np.ndarray, where: Where) -> None:
