@@ -1,1 +1,19 @@
 """The exported policy and what its actions mean: numpy inference, without JAX."""
+
+from jaxmm.policy.actions import ContinuousActions, DiscreteActions
+from jaxmm.policy.bundle import Bundle, Observing, Policy, Provenance
+from jaxmm.policy.export import write_bundle
+from jaxmm.policy.types import Quoter, Quotes, View
+
+__all__ = [
+    "Bundle",
+    "ContinuousActions",
+    "DiscreteActions",
+    "Observing",
+    "Policy",
+    "Provenance",
+    "Quoter",
+    "Quotes",
+    "View",
+    "write_bundle",
+]

@@ -54,7 +54,7 @@ class DiscreteActions(NamedTuple):
             xp.asarray(self.bid_offset)[action],
             xp.asarray(self.ask_offset)[action],
             xp.asarray(self.lots)[action],
-            action == self.n - 1,
+            xp.int32(action) == self.n - 1,
             view,
             xp,
         )
@@ -127,11 +127,10 @@ def _discrete(bid_offset: Sequence[int], ask_offset: Sequence[int], lots: Sequen
 
 
 def _quotes(bid_offset: Array, ask_offset: Array, lots: Array, flatten: Array, view: View, xp: ModuleType) -> Quotes:
-    bid, ask = passive(view.bid_ticks - xp.maximum(bid_offset, 0), view.ask_ticks + xp.maximum(ask_offset, 0), view, xp)
-    none = xp.int32(0)
-    bid_lots = xp.where(flatten | (bid_offset < 0), none, lots)
-    ask_lots = xp.where(flatten | (ask_offset < 0), none, lots)
-    return Quotes(bid, bid_lots, ask, ask_lots, flatten)
+    # Products with a condition instead of `where` and `maximum`: on numpy's scalars they are ten times faster.
+    has_bid, has_ask = bid_offset >= 0, ask_offset >= 0
+    bid, ask = passive(view.bid_ticks - bid_offset * has_bid, view.ask_ticks + ask_offset * has_ask, view, xp)
+    return Quotes(bid, lots * (has_bid & ~flatten), ask, lots * (has_ask & ~flatten), flatten)
 
 
 def _checked(values: Iterable[int], name: str, least: int) -> list[int]:
