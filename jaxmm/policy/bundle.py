@@ -81,8 +81,10 @@ class Bundle:
         """Reads and checks a bundle. Raises `InputError` saying what is missing, or differs from what it should be."""
         path = Path(path)
         facts = _read_policy(path / POLICY_FILE)
-        arrays = _read_weights(path / WEIGHTS_FILE, facts)
+        weights = _read(path / WEIGHTS_FILE)
         try:
+            _check_hash(weights, facts["sha256"][WEIGHTS_FILE])
+            arrays = _arrays(weights)
             bundle = _assemble(facts, arrays)
             _check_golden(bundle.policy.network, arrays)
         except KeyError as error:
@@ -100,12 +102,17 @@ class Bundle:
         return self.policy.quote(view, xp)
 
 
-def _read_policy(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> bytes:
     try:
-        facts = json.loads(path.read_bytes())
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; a bundle holds {POLICY_FILE} and {WEIGHTS_FILE}") from error
-    except ValueError as error:
+
+
+def _read_policy(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(_read(path))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not JSON ({error}); export the policy again") from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise InputError(f"{path}: not a policy of jaxmm; its format must be {FORMAT!r}")
@@ -116,21 +123,20 @@ def _read_policy(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _read_weights(path: Path, facts: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; a bundle holds {POLICY_FILE} and {WEIGHTS_FILE}") from error
-    expected, found = facts.get("sha256", {}).get(WEIGHTS_FILE), hashlib.sha256(data).hexdigest()
+def _check_hash(weights: bytes, expected: str) -> None:
+    found = hashlib.sha256(weights).hexdigest()
     if found != expected:
         raise InputError(
-            f"{path}: sha256 is {found}, {POLICY_FILE} says {expected}; the weights were changed or damaged"
+            f"sha256 of {WEIGHTS_FILE} is {found}, {POLICY_FILE} says {expected}: the weights were changed or damaged"
         )
+
+
+def _arrays(weights: bytes) -> dict[str, np.ndarray]:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(weights), allow_pickle=False) as arrays:
             return dict(arrays)
     except (ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not an archive of plain arrays ({error})") from error
+        raise InputError(f"{WEIGHTS_FILE} is not an archive of plain arrays ({error})") from error
 
 
 def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Bundle:

@@ -228,7 +228,9 @@ def edited(path, change):
         (lambda f: f["observing"].update(distance=1), "unexpected keyword argument 'distance'"),
         (lambda f: f["observing"].update(max_position_lots=0), "must be above zero"),
         (lambda f: f["instrument"].update(tick=1), "unknown field 'tick'"),
-        (lambda f: f.pop("sha256"), "policy.json says None"),
+        (lambda f: f.pop("sha256"), "'sha256' is missing"),
+        (lambda f: f.update(sha256="abc"), "string indices"),
+        (lambda f: f.update(network=[1]), "list indices"),
     ],
 )
 def test_whatever_differs_is_refused_with_a_sentence_that_names_the_bundle(written, change, says):
