@@ -16,7 +16,7 @@ from jaxmm.features.clock import Clock, parse_clock
 from jaxmm.features.market import FEATURES, market_features, time_of_day
 from jaxmm.features.window import RollingWindows
 from jaxmm.instrument import INT32_MAX
-from jaxmm.tape.exchange_order import Events, ExchangePass, in_exchange_order
+from jaxmm.tape.exchange_order import Events, ExchangeOrder, ExchangePass
 from jaxmm.tape.folder import NpyWriters, whole_folder
 from jaxmm.tape.local import Decisions, LocalPass
 from jaxmm.tape.rows import EventStore, Rows, Scan, scan, tape_rows
@@ -50,7 +50,8 @@ def build_tape(store: EventStore, out: str | Path, clock: str, levels: int, prog
         facts = scan(store)
         advance = _counter(progress, 2 * facts.rows)
         lag_ns = _write_decisions(_advancing(store, facts, advance), folder, parsed, levels, store.instrument.symbol)
-        trades, crossed = _write_events(_advancing(store, facts, advance), folder, facts.disorder_ns)
+        order, venue = ExchangeOrder(facts.disorder_ns), ExchangePass()
+        trades = _write_events(_advancing(store, facts, advance), folder, order, venue)
         _write_cursor(folder)
         meta = TapeMeta(
             instrument=store.instrument,
@@ -63,7 +64,8 @@ def build_tape(store: EventStore, out: str | Path, clock: str, levels: int, prog
             trades=trades,
             unsided=facts.unsided,
             gaps=facts.gaps,
-            crossed=crossed,
+            restamped=order.restamped,
+            crossed=venue.crossed,
         )
         write_meta(folder, Tape(meta=meta, **read_arrays(folder)))
     return Tape.open(out)
@@ -117,20 +119,20 @@ def _decisions(batches: Iterable[Rows], local: LocalPass) -> Iterator[Decisions]
     yield from local.finish()
 
 
-def _write_events(batches: Iterable[Rows], folder: Path, disorder_ns: int) -> tuple[int, int]:
-    """Writes the arrays of the events; returns the number of trades and of messages that left a crossed book."""
-    venue, trades = ExchangePass(), 0
+def _write_events(batches: Iterable[Rows], folder: Path, order: ExchangeOrder, venue: ExchangePass) -> int:
+    """Writes the arrays of the events; returns the number of trades."""
+    trades = 0
     with NpyWriters(folder, exch_ts=(np.int64, ()), event=(np.int32, (4,)), best=(np.int32, (2,))) as writers:
-        for events in _events(batches, venue, disorder_ns):
+        for events in _events(batches, order, venue):
             writers.append(**events._asdict())
             trades += int(np.count_nonzero(events.event[:, 0] <= Code.BUY_TRADE))
     if writers.rows > INT32_MAX:
         raise InputError(f"{writers.rows} events are more than a tape's {INT32_MAX}; build one of fewer days")
-    return trades, venue.crossed
+    return trades
 
 
-def _events(batches: Iterable[Rows], venue: ExchangePass, disorder_ns: int) -> Iterator[Events]:
-    for rows in in_exchange_order(batches, disorder_ns):
+def _events(batches: Iterable[Rows], order: ExchangeOrder, venue: ExchangePass) -> Iterator[Events]:
+    for rows in order.sort(batches):
         yield venue.feed(rows)
     yield venue.finish()
 

@@ -34,26 +34,43 @@ class Venue(NamedTuple):
     message: np.ndarray  # int64 [5]: exch_ts, recv_ts, id of the last book row; 1 while its message may go on; crossed
 
 
-def in_exchange_order(batches: Iterable[Rows], disorder_ns: int) -> Iterator[Rows]:
-    """The rows by exchange time, trades before book rows, then as received.
+class ExchangeOrder:
+    """Sorts rows by exchange time, trades before book rows, then as received.
 
-    Args:
-        batches: rows in received order.
-        disorder_ns: how far exchange time runs back at most; what is held in memory is one batch and the rows of so
-            long a stretch.
+    Book rows keep their order among themselves, because only in that order do they make a right book: where their
+    exchange time runs back (a snapshot stamped by the receiver), the row takes the latest time before it.
     """
-    held: Rows | None = None
-    latest = np.iinfo(np.int64).min
-    for batch in batches:
-        rows = batch if held is None else Rows(*(np.concatenate(pair) for pair in zip(held, batch, strict=True)))
-        if len(rows.exch_ts) == 0:
-            continue
-        latest = max(latest, int(rows.exch_ts.max()))
-        settled = rows.exch_ts < latest - disorder_ns
-        yield _sorted(rows.take(settled))
-        held = rows.take(~settled)
-    if held is not None:
-        yield _sorted(held)
+
+    def __init__(self, disorder_ns: int) -> None:
+        self.restamped = 0
+        """Book rows so far whose exchange time ran back."""
+        self._disorder_ns = disorder_ns  # how far exchange time runs back at most
+        self._latest = self._latest_book = np.iinfo(np.int64).min
+        self._held = no_rows()
+
+    def sort(self, batches: Iterable[Rows]) -> Iterator[Rows]:
+        """The rows of all batches, which come in received order; memory holds a batch and the longest disorder."""
+        for batch in batches:
+            if len(batch.exch_ts) == 0:
+                continue
+            rows = Rows(*(np.concatenate(pair) for pair in zip(self._held, self._in_book_order(batch), strict=True)))
+            self._latest = max(self._latest, int(rows.exch_ts.max()))
+            settled = rows.exch_ts < self._latest - self._disorder_ns
+            yield _sorted(rows.take(settled))
+            self._held = rows.take(~settled)
+        yield _sorted(self._held)
+
+    def _in_book_order(self, rows: Rows) -> Rows:
+        of_book = rows.kind != TRADE
+        stamps = rows.exch_ts[of_book]
+        if len(stamps) == 0:
+            return rows
+        in_order = np.maximum(np.maximum.accumulate(stamps), self._latest_book)
+        self._latest_book = in_order[-1]
+        self.restamped += int(np.count_nonzero(in_order != stamps))
+        exch_ts = rows.exch_ts.copy()
+        exch_ts[of_book] = in_order
+        return rows._replace(exch_ts=exch_ts)
 
 
 def _sorted(rows: Rows) -> Rows:

@@ -58,6 +58,8 @@ class TapeMeta:
     """Trades without an aggressor, such as auctions: not in the tape."""
     gaps: int = 0
     """GAP rows: places where messages are missing."""
+    restamped: int = 0
+    """Book rows whose exchange time ran back and was replaced by the latest before it."""
     crossed: int = 0
     """Whole messages after which the exchange-order book had best bid ≥ best ask."""
 

@@ -9,7 +9,7 @@ from jaxmm.data.schema import Kind, Side
 from jaxmm.errors import InputError
 from jaxmm.tape import folder, local, rows
 from jaxmm.tape.build import build_tape
-from jaxmm.tape.exchange_order import in_exchange_order
+from jaxmm.tape.exchange_order import ExchangeOrder
 from jaxmm.tape.rows import Rows
 from jaxmm.tape.tape import Code, Tape
 
@@ -116,18 +116,19 @@ def test_a_count_clock_decides_at_most_once_an_instant(tmp_path):
     assert tape.ts_ns.tolist() == [0, 5, 6]
 
 
-def test_sorted_batches_equal_one_stable_sort():
+def test_sorted_batches_equal_one_stable_sort_in_which_book_rows_keep_their_order():
     rng = np.random.default_rng(0)
     n = 500
-    recv = np.arange(n)
     exch = np.sort(rng.integers(0, 200, n)) - rng.integers(0, 15, n)
     kind = rng.choice([TRADE, DEPTH], n).astype(np.int8)
-    table = Rows(exch, recv, kind, *(np.zeros(n, np.int64) for _ in range(4)))
-    disorder = int((np.maximum.accumulate(exch) - exch).max())
-    batches = [table.take(slice(i, i + 13)) for i in range(0, n, 13)]
-    got = np.concatenate([part.recv_ts for part in in_exchange_order(batches, disorder)])
-    expected = sorted(range(n), key=lambda i: (exch[i], kind[i] != TRADE))
-    assert got.tolist() == expected
+    table = Rows(exch, np.arange(n), kind, *(np.zeros(n, np.int64) for _ in range(4)))
+    order = ExchangeOrder(disorder_ns=int((np.maximum.accumulate(exch) - exch).max()))
+    parts = list(order.sort(table.take(slice(i, i + 13)) for i in range(0, n, 13)))
+    stamps = [exch[i] if kind[i] == TRADE else max(exch[: i + 1][kind[: i + 1] != TRADE]) for i in range(n)]
+    expected = sorted(range(n), key=lambda i: (stamps[i], kind[i] != TRADE))
+    assert np.concatenate([part.recv_ts for part in parts]).tolist() == expected
+    assert np.concatenate([part.exch_ts for part in parts]).tolist() == [stamps[i] for i in expected]
+    assert order.restamped == sum(stamps[i] != exch[i] for i in range(n))
 
 
 def test_where_there_are_no_diffs_a_top_replaces_its_side(tmp_path):

@@ -15,8 +15,8 @@ from jaxmm.tape.tape import Code, Tape
 RECORDINGS = {
     "futures": (["binance_usdm/btcusdt_20240808.gz"], Instrument("binance-usdm", "BTCUSDT", 0.1, 0.001)),
     "spot": (
-        ["binance_spot/ethusdt_20240808.gz", "binance_spot/ethusdt_20240809.gz"],
-        Instrument("binance", "ETHUSDT", 0.01, 0.0001),
+        ["binance_spot/btcusdt_20240808.gz", "binance_spot/btcusdt_20240809.gz"],
+        Instrument("binance", "BTCUSDT", 0.01, 0.00001),
     ),
 }
 
