@@ -82,7 +82,7 @@ class Verdict:
         against = "from" if self.outcome is Outcome.INDISTINGUISHABLE else "against"
         return (
             f"{self.policy.quoter} {self.outcome} {against} the best baseline, {self.baseline.quoter}, under "
-            f"{self.policy.fills_model} fills: difference {in_words(self.difference)}. By itself it "
+            f"{self.policy.fills_model} fills: net P&L differs by {in_words(self.difference)}. By itself it "
             f"{self._by_itself()}: {in_words(self.policy.pnl)}."
         )
 

@@ -75,6 +75,12 @@ def test_an_order_filled_twice_counts_once_and_a_return_to_a_price_is_another_or
     assert (order_count(backtest), filled_order_count(backtest)) == (4, 2)
 
 
+def test_a_fill_before_the_first_order_at_its_price_belongs_to_no_order(put_together):
+    rows = [(k * S, 201, p, bid, 0) for k, (p, bid) in enumerate([(0, 98), (1, 98), (1, 99)])]
+    backtest = put_together(rows, [(1, 0, S - 1, 1, 99, 1, True, 201, 0.0)], [(0, 201), (10 * S, 201)])
+    assert (order_count(backtest), filled_order_count(backtest)) == (2, 0)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),

@@ -74,6 +74,21 @@ def test_intervals_repeat_with_their_seed_and_move_with_another():
     assert interval(bars, sharpe, seed=5) != interval(bars, sharpe, seed=6)
 
 
+def test_every_bar_is_drawn_as_often_as_any_other():
+    drawn = []
+
+    def remembered(bars):
+        drawn.append(bars)
+        return bars.mean(-1)
+
+    bars = autoregression(0.9, 60, 3)
+    interval(np.append(bars, bars.max() + 1)[None], remembered)
+    estimate, *replicates = drawn
+    counts = np.mean([np.mean(chunk > bars.max()) for chunk in replicates])
+    assert block_length(estimate[0]) > 2
+    assert counts == pytest.approx(1 / 61, rel=0.15)
+
+
 def test_a_pair_on_one_tape_is_told_apart_where_two_intervals_overlap():
     rng = np.random.default_rng(3)
     market, edge = rng.normal(0, 10, 400), rng.normal(0.5, 1, 400)
