@@ -6,12 +6,11 @@ network, travel with the weights and are reproduced on every load.
 """
 
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import zip_longest
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -21,16 +20,22 @@ import numpy as np
 from jaxmm.errors import InputError
 from jaxmm.features.observation import OBSERVATION, observation
 from jaxmm.instrument import Instrument
-from jaxmm.policy.actions import Actions, DiscreteActions, from_description
-from jaxmm.policy.network import Choice, Dueling, Network, network_from
+from jaxmm.policy.actions import Actions, from_description
+from jaxmm.policy.checks import (
+    FORMAT,
+    POLICY_FILE,
+    VERSION,
+    WEIGHTS_FILE,
+    check_actions,
+    check_golden,
+    check_hash,
+    check_names,
+    read_arrays,
+    read_bytes,
+    read_policy,
+)
+from jaxmm.policy.network import Network, network_from
 from jaxmm.policy.types import Array, Quotes, View, within_position
-
-FORMAT = "jaxmm-policy"
-VERSION = 1
-POLICY_FILE = "policy.json"
-WEIGHTS_FILE = "weights.npz"
-GOLDEN_TOLERANCE = 1e-6
-"""How far an output may lie from the learner's own, in units of the largest golden output where that is above 1."""
 
 
 class Policy(NamedTuple):
@@ -80,13 +85,13 @@ class Bundle:
     def load(cls, path: str | Path) -> "Bundle":
         """Reads and checks a bundle. Raises `InputError` saying what is missing, or differs from what it should be."""
         path = Path(path)
-        facts = _read_policy(path / POLICY_FILE)
-        weights = _read(path / WEIGHTS_FILE)
+        facts = read_policy(path / POLICY_FILE)
+        weights = read_bytes(path / WEIGHTS_FILE)
         try:
-            _check_hash(weights, facts["sha256"][WEIGHTS_FILE])
-            arrays = _arrays(weights)
+            check_hash(weights, facts["sha256"][WEIGHTS_FILE])
+            arrays = read_arrays(weights)
             bundle = _assemble(facts, arrays)
-            _check_golden(bundle.policy.network, arrays)
+            check_golden(bundle.policy.network, arrays)
         except KeyError as error:
             raise InputError(f"{path}: {error} is missing; export the policy again") from error
         except (TypeError, ValueError) as error:  # an InputError is a ValueError
@@ -102,48 +107,84 @@ class Bundle:
         return self.policy.quote(view, xp)
 
 
-def _read(path: Path) -> bytes:
+def write_bundle(
+    path: str | Path,
+    *,
+    network: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    golden: tuple[np.ndarray, np.ndarray],
+    actions: Actions,
+    instrument: Instrument,
+    observing: Observing,
+    provenance: Provenance,
+) -> Bundle:
+    """Writes a bundle folder, all of it or nothing, and returns it as loaded from there.
+
+    Args:
+        path: the new folder; an older bundle there is replaced.
+        network: the learner's description, as `network_from` reads it.
+        weights: float32 arrays by `layer/kernel`, `layer/bias`, `normaliser/mean`, `normaliser/var`.
+        golden: observations float32 [G, D] and the learner's outputs for them, float32 [G, A].
+        actions: the decoder.
+        instrument: what was traded.
+        observing: how the market was looked at.
+        provenance: where the policy comes from.
+
+    Raises `InputError` where the parts do not fit each other: then nothing is written.
+    """
+    arrays = {**weights, "golden/observation": golden[0], "golden/output": golden[1]}
+    facts = {
+        "format": FORMAT,
+        "version": VERSION,
+        "observation": list(OBSERVATION),
+        "observing": asdict(observing),
+        "normaliser": "clip((observation − normaliser/mean) / √(normaliser/var + eps), ±clip); numbers in network",
+        "network": dict(network),
+        "actions": actions.describe(),
+        "instrument": instrument.to_dict(),
+        **asdict(provenance),
+    }
+    with _whole_folder(Path(path)) as partial:
+        np.savez(partial / WEIGHTS_FILE, **arrays)  # type: ignore[arg-type]  # mypy takes an array for allow_pickle
+        sha256 = hashlib.sha256((partial / WEIGHTS_FILE).read_bytes()).hexdigest()
+        facts["sha256"] = {WEIGHTS_FILE: sha256}
+        (partial / POLICY_FILE).write_text(_json(facts), encoding="utf-8")
+        return Bundle.load(partial)
+
+
+def _json(facts: dict[str, Any]) -> str:
     try:
-        return path.read_bytes()
+        return json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise InputError(f"bundle: its facts are not plain finite values ({error})") from error
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A folder that becomes `out` when all went well, and nothing otherwise; only an older bundle is replaced."""
+    if out.exists() and not (out / POLICY_FILE).is_file():
+        raise InputError(f"{out}: exists and holds no {POLICY_FILE}; name a new folder or remove this one")
+    partial, old = out.with_name(out.name + ".partial"), out.with_name(out.name + ".old")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        shutil.rmtree(old, ignore_errors=True)
+        if out.exists():
+            out.rename(old)
+        partial.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; a bundle holds {POLICY_FILE} and {WEIGHTS_FILE}") from error
-
-
-def _read_policy(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(_read(path))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON ({error}); export the policy again") from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise InputError(f"{path}: not a policy of jaxmm; its format must be {FORMAT!r}")
-    if facts.get("version") != VERSION:
-        raise InputError(
-            f"{path}: format version {facts.get('version')!r}, this program reads {VERSION}; export the policy again"
-        )
-    return facts
-
-
-def _check_hash(weights: bytes, expected: str) -> None:
-    found = hashlib.sha256(weights).hexdigest()
-    if found != expected:
-        raise InputError(
-            f"sha256 of {WEIGHTS_FILE} is {found}, {POLICY_FILE} says {expected}: the weights were changed or damaged"
-        )
-
-
-def _arrays(weights: bytes) -> dict[str, np.ndarray]:
-    try:
-        with np.load(io.BytesIO(weights), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{WEIGHTS_FILE} is not an archive of plain arrays ({error})") from error
+        raise InputError(f"{out}: {error.strerror}; free some space or name another folder") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Bundle:
-    _check_names(facts["observation"])
+    check_names(facts["observation"])
     network = network_from(facts["network"], arrays)
     actions = from_description(facts["actions"])
-    _check_actions(actions, network)
+    check_actions(actions, network)
     if len(network.mean) != len(OBSERVATION):
         raise InputError(f"the network reads {len(network.mean)} observations, their names are {len(OBSERVATION)}")
     observing = Observing(**facts["observing"])
@@ -156,33 +197,3 @@ def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Bun
         observing=observing,
         provenance=Provenance(facts["training"], facts["data"], facts["scores"]),
     )
-
-
-def _check_names(names: list[str]) -> None:
-    for i, (theirs, ours) in enumerate(zip_longest(names, OBSERVATION)):
-        if theirs != ours:
-            raise InputError(f"observation {i} is named {theirs!r}, this program observes {ours!r} there; train again")
-
-
-def _check_actions(actions: Actions, network: Network) -> None:
-    outputs = (network.output.advantage if isinstance(network.output, Dueling) else network.output).bias.shape[0]
-    discrete = isinstance(actions, DiscreteActions)
-    wanted = actions.n if isinstance(actions, DiscreteActions) else actions.shape[0]
-    if outputs != wanted or discrete != isinstance(network.head, Choice):
-        kind = "choices" if discrete else "numbers"
-        raise InputError(f"the network has {outputs} outputs, the actions need {wanted} {kind}")
-
-
-def _check_golden(network: Network, arrays: Mapping[str, np.ndarray]) -> None:
-    observations, outputs = arrays["golden/observation"], arrays["golden/output"]
-    if observations.dtype != np.float32 or observations.ndim != 2 or not len(observations):
-        raise InputError("golden/observation must be float32 [G, D] with at least one row")
-    ours = np.stack([network.forward(row, np) for row in observations])
-    if outputs.dtype != np.float32 or outputs.shape != ours.shape:
-        raise InputError(f"golden/output is {outputs.dtype}{outputs.shape}; it must be float32{ours.shape}")
-    allowed = GOLDEN_TOLERANCE * max(1.0, float(np.abs(outputs).max()))
-    off = float(np.abs(ours - outputs).max())
-    if not off <= allowed:
-        raise InputError(
-            f"the golden vectors come out {off:.1e} off, {allowed:.1e} is allowed; export the policy again"
-        )

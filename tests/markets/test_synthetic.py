@@ -10,6 +10,7 @@ from jaxmm.data.book import best, clear, new_book, set_level
 from jaxmm.data.schema import COLUMNS, Kind, Side
 from jaxmm.errors import InputError
 from jaxmm.markets.synthetic import START_NS, SyntheticMarket, SyntheticStore
+from jaxmm.tape.build import build_tape
 
 MARKET = SyntheticMarket()
 SECONDS = 3000
@@ -158,6 +159,15 @@ def test_it_reads_like_a_store():
     assert chosen.equals(pa.Table.from_batches(MARKET.events(seed=1, seconds=30)).select(names))
     assert store.meta["instrument"] == store.instrument.to_dict()
     assert store.meta["clocks"] == "both"
+
+
+def test_a_tape_is_built_from_it_without_a_store_on_disk(tmp_path):
+    tape = build_tape(SyntheticStore(MARKET, seed=1, seconds=30), tmp_path / "tape", "100ms", 10)
+    assert tape.decisions > 290
+    assert (tape.meta.crossed, tape.meta.unsided) == (0, 0)
+    assert tape.instrument == MARKET.instrument
+    assert tape.meta.trades > 200
+    assert (tape.book_qty > 0).all()
 
 
 @pytest.mark.parametrize(

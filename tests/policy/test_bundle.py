@@ -5,16 +5,17 @@ import subprocess
 import sys
 import time
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax.traverse_util import flatten_dict
 
 from jaxmm.errors import InputError
 from jaxmm.features.observation import OBSERVATION
 from jaxmm.instrument import Instrument
+from jaxmm.learn.acting import Policy, acting_weights
+from jaxmm.learn.networks import ActorCritic, QNetwork
+from jaxmm.learn.normaliser import CLIP, EPS, RunningStats
 from jaxmm.policy import (
     Bundle,
     ContinuousActions,
@@ -34,52 +35,48 @@ BOX = ContinuousActions.up_to(5, 2)
 D = len(OBSERVATION)
 
 
-class Actor(nn.Module):
-    """The acting half of a learner's network, with the learners' names."""
-
-    torso: str
-    activation: str
-    actions: int
-    dueling: bool
-
-    @nn.compact
-    def __call__(self, x):
-        for i in range(2):
-            x = {"tanh": jnp.tanh, "relu": jax.nn.relu}[self.activation](nn.Dense(64, name=f"{self.torso}_{i}")(x))
-        if not self.dueling:
-            return nn.Dense(self.actions, name=f"{self.torso}_out")(x)
-        advantage = nn.Dense(self.actions, name="advantage_out")(x)
-        return nn.Dense(1, name="value_out")(x) + advantage - jnp.mean(advantage, axis=-1, keepdims=True)
+HIDDEN = (64, 64)
+NETWORKS = {
+    "categorical": (ActorCritic(HIDDEN, "tanh", GRID.n, continuous=False), ("actor_",), GRID),
+    "gaussian": (ActorCritic(HIDDEN, "tanh", 3, continuous=True), ("actor_",), BOX),
+    "q": (QNetwork(HIDDEN, "relu", GRID.n, dueling=False), ("q_",), GRID),
+    "dueling": (QNetwork(HIDDEN, "relu", GRID.n, dueling=True), ("q_", "value_", "advantage_"), GRID),
+}
 
 
-def parts(actor: Actor, actions, *, continuous=False, seed=0):
-    """The arguments of `write_bundle`, and the Flax network on raw observations."""
-    rng = np.random.default_rng(seed)
-    mean, var = rng.normal(size=D).astype(np.float32), rng.uniform(0.1, 4, D).astype(np.float32)
-    params = actor.init(jax.random.key(seed), jnp.zeros(D))["params"]
+def parts(name: str, seed: int = 0):
+    """The learner's network on raw observations, and the arguments of `write_bundle` for it."""
+    network, layers, actions = NETWORKS[name]
+    key_params, key_mean, key_var, key_golden = jax.random.split(jax.random.key(seed), 4)
+    params = network.init(key_params, jnp.zeros(D))["params"]
+    if "actor_out" in params:  # as large as a trained one
+        params["actor_out"]["kernel"] *= 100
+    var = jax.random.uniform(key_var, (D,), minval=0.1, maxval=4)
+    stats = RunningStats(jax.random.normal(key_mean, (D,)), var, jnp.float32(1e5))
 
-    def network(observation):
-        return actor.apply({"params": params}, jnp.clip((observation - mean) / jnp.sqrt(var + 1e-8), -10, 10))
+    def output(observation):
+        out = network.apply({"params": params}, stats.normalise(observation))
+        return out if name in ("q", "dueling") else out[0].mode() if name == "gaussian" else out[0].logits
 
-    observations = rng.normal(scale=2, size=(16, D)).astype(np.float32)
-    bound = [1.0] * actor.actions if continuous else []
-    weights = {name: np.asarray(value) for name, value in flatten_dict(params, sep="/").items()}
-    return network, {
+    observations = np.asarray(2 * jax.random.normal(key_golden, (16, D)))
+    bound = [1.0] * 3 if name == "gaussian" else []
+    with_seeds = jax.tree.map(lambda leaf: leaf[None], Policy(params, stats))
+    return output, {
         "network": {
             "kind": "actor_critic",
-            "head": "gaussian" if continuous else "categorical",
-            "hidden": [64, 64],
-            "activation": actor.activation,
-            "dueling": actor.dueling,
+            "head": name,
+            "hidden": list(HIDDEN),
+            "activation": network.activation,
+            "dueling": name == "dueling",
             "observations": D,
-            "actions": actor.actions,
+            "actions": network.actions,
             "low": [-x for x in bound],
             "high": bound,
-            "clip": 10.0,
-            "eps": 1e-8,
+            "clip": CLIP,
+            "eps": EPS,
         },
-        "weights": weights | {"normaliser/mean": mean, "normaliser/var": var},
-        "golden": (observations, np.asarray(network(observations))),
+        "weights": acting_weights(with_seeds, 0, *layers),
+        "golden": (observations, np.asarray(output(observations))),
         "actions": actions,
         "instrument": INSTRUMENT,
         "observing": OBSERVING,
@@ -87,24 +84,15 @@ def parts(actor: Actor, actions, *, continuous=False, seed=0):
     }
 
 
-KINDS = {
-    "categorical": (Actor("actor", "tanh", GRID.n, False), GRID, False),
-    "gaussian": (Actor("actor", "tanh", 3, False), BOX, True),
-    "q": (Actor("q", "relu", GRID.n, False), GRID, False),
-    "dueling": (Actor("q", "relu", GRID.n, True), GRID, False),
-}
-
-
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=sorted(NETWORKS))
 def kind(request, tmp_path):
-    actor, actions, continuous = KINDS[request.param]
-    network, arguments = parts(actor, actions, continuous=continuous)
+    network, arguments = parts(request.param)
     return network, write_bundle(tmp_path / "bundle", **arguments), tmp_path / "bundle"
 
 
 @pytest.fixture
 def written(tmp_path):
-    write_bundle(tmp_path / "bundle", **parts(KINDS["categorical"][0], GRID)[1])
+    write_bundle(tmp_path / "bundle", **parts("categorical")[1])
     return tmp_path / "bundle"
 
 
@@ -282,7 +270,7 @@ def broken_scores(arguments):
 )
 def test_parts_that_do_not_fit_write_nothing_and_leave_the_older_bundle(written, break_it, says):
     before = {p.name: p.read_bytes() for p in written.iterdir()}
-    arguments = parts(KINDS["categorical"][0], GRID, seed=1)[1]
+    arguments = parts("categorical", seed=1)[1]
     break_it(arguments)
     with pytest.raises(InputError, match=says):
         write_bundle(written, **arguments)
@@ -294,7 +282,7 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thing").write_text("kept")
     with pytest.raises(InputError, match=r"holds no policy\.json"):
-        write_bundle(tmp_path / "precious", **parts(KINDS["categorical"][0], GRID)[1])
+        write_bundle(tmp_path / "precious", **parts("categorical")[1])
     assert (tmp_path / "precious" / "thing").read_text() == "kept"
 
 
