@@ -37,7 +37,8 @@ def rebatch(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordB
     held: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:
-        held.append(batch)
+        if batch.num_rows:
+            held.append(batch)
         count += batch.num_rows
         if count >= rows:
             yield pa.concat_batches(held)

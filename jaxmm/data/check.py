@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxmm.data.clock import ClockEnvelope
+from jaxmm.data.clock import ClockEnvelope, venue_stamped
 from jaxmm.data.messages import Rows, rows_of, whole_messages
 from jaxmm.data.quotes import TouchAccount, crossed_and_locked, quotes_of
 from jaxmm.data.rebuild import BookAccount
@@ -176,7 +176,7 @@ class _Account:
         for clock, of_feed in zip(self.exch, of_feeds, strict=True):
             clock.add(rows.exch_ts[of_feed])
         self.market.add(rows.recv_ts[of_feeds[1] | of_feeds[2]])
-        two_clocks = rows.exch_ts != rows.recv_ts
+        two_clocks = venue_stamped(rows.exch_ts, rows.recv_ts, rows.kind)
         self.envelope.add(rows.exch_ts[two_clocks], rows.recv_ts[two_clocks])
         self.negative_latency += int(np.count_nonzero(rows.recv_ts < rows.exch_ts))
 

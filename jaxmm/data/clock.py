@@ -10,8 +10,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from jaxmm.data.schema import Kind
+
 WINDOW_NS = 10**9
 OUTLIER_SPREADS = 12.0  # windows this many median deviations below the median window are not the envelope
+
+
+def venue_stamped(exch_ts: np.ndarray, recv_ts: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    """bool [rows]: which rows carry both clocks; quotes and snapshots without a venue time repeat the local one."""
+    return (exch_ts != recv_ts) | (kind == Kind.TRADE) | (kind == Kind.DEPTH)
 
 
 @dataclass

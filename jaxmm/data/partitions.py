@@ -24,7 +24,7 @@ def write_days(
     """Writes the batches and passes each on when it is written; `facts` go into every file's metadata."""
     schema = event_schema(instrument, **facts)
     writer: pq.ParquetWriter | None = None
-    today = -1
+    today: int | None = None
     latest = np.iinfo(np.int64).min
     try:
         for batch in rebatch(batches, GROUP_ROWS):

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from jaxmm.data.arrow import array, column
-from jaxmm.data.clock import ClockEnvelope
+from jaxmm.data.clock import ClockEnvelope, venue_stamped
 from jaxmm.data.partitions import read_days, write_days
 from jaxmm.data.readers import binance, gemini, tardis, tob
 from jaxmm.data.readers.log import ReadLog
@@ -172,7 +172,7 @@ def _write(source: _Source, folder: Path, fix_clock: bool, progress: Callable[[i
     for batch in write_days(source.reader(source.files, instrument, log), folder, instrument, clocks=clocks):
         kinds += np.bincount(column(batch, "kind"), minlength=len(Kind))
         exch_ts, recv_ts = column(batch, "exch_ts"), column(batch, "recv_ts")
-        two_clocks = exch_ts != recv_ts
+        two_clocks = venue_stamped(exch_ts, recv_ts, column(batch, "kind"))
         envelope.add(exch_ts[two_clocks], recv_ts[two_clocks])
         progress(int(kinds.sum()))
     if not kinds.sum():
@@ -216,6 +216,6 @@ def _mend(folder: Path, instrument: Instrument, offset_ns: int) -> None:
 def _mended(batches: Iterable[pa.RecordBatch], offset_ns: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         exch_ts, recv_ts = column(batch, "exch_ts"), column(batch, "recv_ts")
-        exch_ts = np.where(exch_ts == recv_ts, exch_ts - offset_ns, exch_ts)
+        exch_ts = np.where(venue_stamped(exch_ts, recv_ts, column(batch, "kind")), exch_ts, exch_ts - offset_ns)
         batch = batch.set_column(0, batch.schema.field(0), array(exch_ts, pa.int64()))
         yield batch.set_column(1, batch.schema.field(1), array(recv_ts - offset_ns, pa.int64()))

@@ -99,7 +99,8 @@ def read_pieces(path: Path, types: Mapping[str, pa.DataType], delimiter: str = "
     try:
         with _open(path, types, delimiter) as reader:
             for batch in reader:
-                yield Piece(path, np.arange(line, line + batch.num_rows), batch)
+                if batch.num_rows:
+                    yield Piece(path, np.arange(line, line + batch.num_rows), batch)
                 line += batch.num_rows
     except pa.ArrowInvalid as error:
         raise _refused(path, line, error) from error
