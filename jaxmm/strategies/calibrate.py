@@ -16,6 +16,7 @@ SELL_TRADE, BUY_TRADE = 0, 1  # the tape's codes of trades, by the aggressor
 _FAST_PER_SLOW = 10
 _BLOCKS = 20
 _NEAREST_DEPTH = 0.5
+_FEWEST_ORDERS = 10
 
 
 class Recorded(Protocol):
@@ -60,7 +61,7 @@ def calibrate(tape: Recorded) -> Calibration:
     ts_ns = np.asarray(tape.ts_ns)
     sigma, sigma_se = volatility(ts_ns, np.asarray(tape.book_price[:, :, 0]).mean(axis=1))
     reaches, span_s = trade_reaches(np.asarray(tape.exch_ts), np.asarray(tape.event), np.asarray(tape.best))
-    a, k, a_se, k_se = fill_intensity(reaches, span_s)
+    a, k, a_se, k_se = fill_intensity(reaches, span_s, depths=tape.book_price.shape[2])
     return Calibration(sigma, a, k, sigma_se, a_se, k_se, (int(ts_ns[0]), int(ts_ns[-1])))
 
 
@@ -111,19 +112,25 @@ def trade_reaches(exch_ts: np.ndarray, event: np.ndarray, best: np.ndarray) -> t
     return np.maximum.reduceat(reach, starts), float(exch_ts[-1] - exch_ts[0]) / 1e9
 
 
-def fill_intensity(reaches: np.ndarray, span_s: float) -> tuple[float, float, float, float]:
+def fill_intensity(reaches: np.ndarray, span_s: float, depths: int) -> tuple[float, float, float, float]:
     """A, k and their standard errors from the reaches of all market orders, both sides, in `span_s` seconds.
 
-    λ(δ) = A·exp(−kδ) is the rate of orders that reach depth δ on one side (Avellaneda & Stoikov 2008, section 2.5).
-    Maximum likelihood of the independent Poisson counts between depths ½, 1½, 2½ … ticks: with j the whole ticks beyond
-    ½, k = ln(1 + 1/mean j) and A·exp(−k/2) = orders/(2·span).
+    λ(δ) = A·exp(−kδ) is the rate of orders that reach depth δ on one side (Avellaneda & Stoikov 2008, section 2.5),
+    here the least-squares line through ln λ at the depths ½, 1½, … ticks that at least ten orders reach, and at most at
+    the first `depths` of them: as many as the book has levels for our quotes. Each depth weighs the same: nearly all
+    orders end at the touch, where a queue stands before us, and likelihood would fit that depth alone.
+    The counts N are nested Poisson numbers, so cov(ln Nᵢ, ln Nⱼ) = 1/max(Nᵢ, Nⱼ), from which the errors follow.
     """
-    beyond = np.floor(reaches - _NEAREST_DEPTH)
-    beyond = beyond[beyond >= 0]
-    orders = len(beyond)
-    if not orders or not beyond.any():
-        raise InputError("calibration: no trade went beyond the touch in this span; take a longer one to measure k")
-    k = math.log1p(1 / float(beyond.mean()))
-    k_se = -math.expm1(-k) / math.sqrt(math.exp(-k) * orders)
-    a = orders / (2 * span_s) * math.exp(k * _NEAREST_DEPTH)
-    return a, k, a * math.hypot(1 / math.sqrt(orders), _NEAREST_DEPTH * k_se), k_se
+    beyond = np.floor(reaches - _NEAREST_DEPTH).astype(np.int64)
+    counts = np.bincount(beyond[beyond >= 0])[::-1].cumsum()[::-1]  # orders that reach each depth
+    counts = counts[counts >= _FEWEST_ORDERS][:depths]
+    if len(counts) < 2:
+        raise InputError(
+            f"calibration: fewer than {_FEWEST_ORDERS} orders traded beyond the touch in this span; take a longer one"
+        )
+    ticks = np.arange(len(counts)) + _NEAREST_DEPTH
+    fit = np.linalg.pinv(np.stack([np.ones_like(ticks), -ticks], axis=1))
+    log_a, k = fit @ np.log(counts / (2 * span_s))
+    a_error, k_error = np.sqrt(np.diag(fit @ (1 / np.maximum.outer(counts, counts)) @ fit.T))
+    a = math.exp(log_a)
+    return a, float(k), a * float(a_error), float(k_error)

@@ -21,6 +21,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 }
 
 _COUNTS = ("lots", "max_position_lots")
+_HOLDING_S = 10.0
 _ABOVE_ZERO = ("sigma", "A", "k", "gamma", "horizon_s")
 
 
@@ -40,12 +41,21 @@ def strategy_from(name: str, numbers: Mapping[str, Any] | None = None) -> Strate
 
 
 def calibrated(name: str, calibration: Calibration, **numbers: float) -> Strategy:
-    """The strategy `name` with those of σ, A and k that it knows taken from `calibration`; `numbers` override."""
+    """The strategy `name` with those of σ, A and k that it knows taken from `calibration`; `numbers` override.
+
+    Where `numbers` has no γ, it is 1/(kσ²·10 s·Q), Q the position limit in clips: the risk aversion, on any market,
+    that lets Avellaneda and Stoikov's quotes over ten seconds lean by 1/k (the half spread without risk) at a full
+    position.
+    """
     if name not in STRATEGIES:
         raise InputError(f"unknown strategy {name!r}; {nearest(name, STRATEGIES)}")
     measured = {field: getattr(calibration, field) for field in ("sigma", "A", "k")}
     known = {field: value for field, value in measured.items() if field in STRATEGIES[name]._fields}
-    return strategy_from(name, known | numbers)
+    strategy = strategy_from(name, known | numbers)
+    if isinstance(strategy, AvellanedaStoikov | GLFT) and "gamma" not in numbers:
+        clips = strategy.max_position_lots / strategy.lots
+        return strategy._replace(gamma=1 / (strategy.k * strategy.sigma**2 * _HOLDING_S * clips))
+    return strategy
 
 
 def _check(name: str, number: str, value: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from jaxmm.errors import InputError
 from jaxmm.strategies import Calibration, calibrate, calibrated
+from jaxmm.strategies.avellaneda_stoikov import distances
 from jaxmm.strategies.calibrate import BUY_TRADE, SELL_TRADE, fill_intensity, trade_reaches, volatility
 from jaxmm.tape.tape import Code
 
@@ -47,7 +48,9 @@ def market_orders(seconds: float, A: float, k: float, seed: int):
 
 @pytest.mark.parametrize(("A", "k"), [(0.9, 0.3), (3.0, 1.5)])
 def test_fill_intensity_is_recovered_from_poisson_arrivals(A, k):
-    found = np.array([fill_intensity(*trade_reaches(*market_orders(4000, A, k, seed))) for seed in range(20)])
+    found = np.array(
+        [fill_intensity(*trade_reaches(*market_orders(4000, A, k, seed)), depths=20) for seed in range(20)]
+    )
     errors = (found[:, :2] - (A, k)) / found[:, 2:]
     assert np.abs(errors).max() < 4
     assert 0.6 < errors.std() < 1.5
@@ -64,7 +67,7 @@ def test_the_prints_of_one_order_count_once_with_its_farthest_reach():
 def tape_of(seconds: float = 4000):
     ts, mid = bouncing_walk(int(seconds), 2.0, 0.0, seed=3)
     half_ticks = np.rint(2 * mid).astype(np.int32)
-    price = np.stack([half_ticks // 2, half_ticks - half_ticks // 2], axis=1)[:, :, None]
+    price = np.stack([half_ticks // 2, half_ticks - half_ticks // 2], axis=1)[:, :, None].repeat(20, axis=2)
     exch_ts, event, best = market_orders(seconds, 3.0, 1.5, seed=4)
     return SimpleNamespace(ts_ns=ts, book_price=price, exch_ts=exch_ts, event=event, best=best)
 
@@ -81,6 +84,22 @@ def test_a_tape_is_calibrated_and_fills_in_the_models():
     assert calibrated("fixed_spread", found, lots=3).lots == 3
 
 
+def test_depths_beyond_the_books_levels_do_not_bend_the_fit():
+    reaches = np.repeat(np.arange(40) + 0.5, np.r_[np.full(10, 100), np.full(30, 10)])
+    near = fill_intensity(reaches, 10.0, depths=10)[1]
+    assert near > 1.3 * fill_intensity(reaches, 10.0, depths=40)[1]
+    assert near == fill_intensity(np.minimum(reaches, 10.5), 10.0, depths=10)[1]
+
+
+@pytest.mark.parametrize(("sigma", "A", "k"), [(1.0, 2.0, 1.5), (70.0, 2.0, 0.05)])
+def test_without_a_gamma_a_full_position_leans_by_one_half_spread_on_any_market(sigma, A, k):
+    found = Calibration(sigma, A, k, 0, 0, 0, (0, 1))
+    strategy = calibrated("avellaneda_stoikov", found, lots=2, max_position_lots=20)
+    flat, full = (distances(q, strategy.horizon_s, sigma, k, strategy.gamma, np)[0] for q in (0, 10))
+    assert (full - flat) * k == pytest.approx(1.0)
+    assert calibrated("glft", found, lots=2, max_position_lots=20).gamma == strategy.gamma
+
+
 def test_the_trade_codes_are_the_tapes():
     assert (SELL_TRADE, BUY_TRADE) == (Code.SELL_TRADE, Code.BUY_TRADE)
     assert min(Code.BID_DEPTH, Code.ASK_DEPTH) > BUY_TRADE
@@ -95,6 +114,6 @@ def test_spans_too_short_or_too_quiet_are_refused():
     with pytest.raises(InputError, match="no trade;"):
         calibrate(SimpleNamespace(**{**vars(tape), "event": tape.event + np.array([2, 0, 0, 0], np.int32)}))
     with pytest.raises(InputError, match="beyond the touch"):
-        fill_intensity(np.full(10, 0.5), 10.0)
+        fill_intensity(np.full(10, 0.5), 10.0, depths=20)
     with pytest.raises(InputError, match="did you mean 'glft'"):
         calibrated("gltf", Calibration(1, 1, 1, 0, 0, 0, (0, 1)))
