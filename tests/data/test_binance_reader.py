@@ -56,9 +56,9 @@ def test_a_lost_message_is_a_gap_before_the_next_and_names_the_id_the_book_was_a
 
 def test_a_message_received_twice_is_left_out_and_counted(tmp_path):
     first, second = diff(1, 11, 12, 10, LEVEL, []), diff(2, 13, 14, 12, [["100.0", "6.000"]], [])
-    rows, log = read_binance(tmp_path / "r", [BOOK, first, second, first])
+    rows, log = read_binance(tmp_path / "r", [BOOK, first, second, second, first])
     assert books(rows)[Side.BID] == {100.0: 6.0}
-    assert log.duplicates == 1
+    assert log.duplicates == 2
 
 
 def test_a_snapshot_after_a_gap_is_followed_by_the_diffs_it_does_not_hold(tmp_path):
@@ -72,6 +72,14 @@ def test_a_snapshot_older_than_a_whole_book_changes_nothing(tmp_path):
     rows, log = read_binance(tmp_path / "r", lines)
     assert books(rows)[Side.BID] == {100.0: 5.0}
     assert log.skipped["snapshot older than the book"] == 1
+
+
+def test_in_exchange_order_a_snapshot_comes_before_the_diffs_that_continue_it(tmp_path):
+    lines = [diff(5, 11, 12, 10, LEVEL, []), snapshot(9, 10, [["100.0", "1.000"]], [["100.1", "2.000"]])]
+    rows, _ = read_binance(tmp_path / "r", lines)
+    in_exchange_order = sorted(rows, key=lambda row: row["exch_ts"])
+    assert [row["kind"] for row in in_exchange_order] == [Kind.CLEAR, Kind.SNAPSHOT, Kind.SNAPSHOT, Kind.DEPTH]
+    assert {row["recv_ts"] / 1e6 - START_MS for row in rows} == {9}
 
 
 def test_the_aggressor_is_the_side_that_did_not_make(tmp_path):
@@ -123,9 +131,11 @@ def test_a_bad_line_is_named_by_file_and_line(tmp_path, name):
 
 
 def test_the_second_file_of_a_recording_counts_its_own_lines(tmp_path):
-    paths = [write(tmp_path / "a", [GOOD] * 3), write(tmp_path / "b", [GOOD, GOOD[:-20]])]
-    with pytest.raises(InputError, match="b: line 2: "):
-        list(binance.read(paths, USDM, ReadLog()))
+    first = write(tmp_path / "a", [GOOD] * 3)
+    for number in (1, 2):
+        second = write(tmp_path / "b", [*[GOOD] * (number - 1), GOOD[:-20]])
+        with pytest.raises(InputError, match=f"b: line {number}: "):
+            list(binance.read([first, second], USDM, ReadLog()))
 
 
 def test_a_truncated_gzip_file_is_refused_where_it_ends(tmp_path):

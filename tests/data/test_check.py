@@ -59,6 +59,12 @@ def test_one_fault_is_found_once_and_no_other_with_it(tmp_path, name):
     assert faulty[name] == 1
 
 
+def test_messages_received_at_once_are_told_apart_by_their_ids(tmp_path):
+    crosses, uncrosses = diff(1, 11, 12, 10, [["100.2", "1"]], []), diff(1, 13, 14, 12, [["100.2", "0"]], [])
+    report = report_of(tmp_path, [SOUND[0], crosses, uncrosses])
+    assert (report.book_messages, report.crossed) == (3, 1)
+
+
 def test_a_crossed_book_is_found_where_there_are_no_quotes(tmp_path):
     lines = [snapshot(0, 10, BIDS, ASKS), diff(1, 11, 12, 10, [["100.2", "1.000"]], [])]
     report = report_of(tmp_path, lines)
