@@ -18,7 +18,7 @@ from jaxmm.learn.advantage import generalised_advantage
 from jaxmm.learn.config import check_between, check_positive, static
 from jaxmm.learn.networks import ActorCritic, Params, check_network
 from jaxmm.learn.normaliser import RunningStats
-from jaxmm.learn.rollout import Metrics, Runner, Transition, rollout, spaces_of, start, within
+from jaxmm.learn.rollout import Metrics, Runner, Transition, mean_scores, rollout, spaces_of, start, within
 
 
 @jax.tree_util.register_dataclass
@@ -121,7 +121,7 @@ class PPO:
         """One rollout and the epochs on it."""
         config = self.config
         key, key_rollout, key_epochs = jax.random.split(state.key, 3)
-        runner, taken, scores = rollout(
+        runner, taken, sums = rollout(
             key_rollout,
             self.env,
             self.env_params,
@@ -146,7 +146,7 @@ class PPO:
         metrics["explained_variance"] = 1 - jnp.var(samples.target - samples.value) / (jnp.var(samples.target) + 1e-8)
         metrics["learning_rate"] = self._learning_rate(state.updates)
         state = state._replace(params=params, optimiser=optimiser, updates=state.updates + 1)
-        return state, {**scores, **metrics}
+        return state, {**mean_scores(sums, self.steps_per_update), **metrics}
 
     def policy(self, state: PPOState) -> Policy:
         """The part of the state that acts."""

@@ -71,7 +71,7 @@ def start(key: jax.Array, env: Any, env_params: Any, num_envs: int) -> Runner:
 def rollout(
     key: jax.Array, env: Any, env_params: Any, runner: Runner, act: Act, num_steps: int, discount: jax.Array | float
 ) -> tuple[Runner, Transition, Metrics]:
-    """Acts for `num_steps`: the environments afterwards, transitions [T, N, ...] and the mean scores on the way."""
+    """Acts for `num_steps`: the environments afterwards, transitions [T, N, ...] and scores for `mean_scores`."""
     space = env.action_space(env_params)
     num_envs = runner.observation.shape[0]
 
@@ -98,7 +98,7 @@ def rollout(
         return after, (transition, _sums(reward, ended, episode_return, length, info))
 
     runner, (transitions, sums) = jax.lax.scan(step, runner, jax.random.split(key, num_steps))
-    return runner, transitions, _means({name: jnp.sum(value) for name, value in sums.items()}, num_steps * num_envs)
+    return runner, transitions, {name: jnp.sum(value) for name, value in sums.items()}
 
 
 def _sums(reward: jax.Array, ended: jax.Array, returned: jax.Array, length: jax.Array, info: dict[str, Any]) -> Metrics:
@@ -108,11 +108,11 @@ def _sums(reward: jax.Array, ended: jax.Array, returned: jax.Array, length: jax.
     return {name: jnp.sum(value, dtype=jnp.float32) for name, value in {"reward": reward, **terms, **episodes}.items()}
 
 
-def _means(sums: Metrics, steps: int) -> Metrics:
-    """Per step; per ended episode where the name says so, which is nan when none ended."""
-    episodes = sums.pop("episodes")
-    per_episode = {name: sums.pop(name) / episodes for name in ("episode_return", "episode_length")}
-    return {"episodes": episodes, **per_episode, **{name: value / steps for name, value in sums.items()}}
+def mean_scores(sums: Metrics, steps: int) -> Metrics:
+    """Scores of rollouts per step; per ended episode where the name says so, which is nan when none ended."""
+    episodes = sums["episodes"]
+    per_episode = {name: sums[name] / episodes for name in ("episode_return", "episode_length")}
+    return {**{name: value / steps for name, value in sums.items()}, **per_episode, "episodes": episodes}
 
 
 def greedy_returns(

@@ -1,4 +1,5 @@
-"""Environments with one difficulty each and known values, so that a failing learner says which part of it is wrong."""
+"""Environments with one difficulty each and known values, so that a failing learner says which part of it is wrong;
+with what trains on them."""
 
 from typing import NamedTuple
 
@@ -14,79 +15,54 @@ class State(NamedTuple):
     time: jax.Array  # int32 []
 
 
-class Params(NamedTuple):
+class Chain(NamedTuple):
+    """Parameters of `Probe`: what is observed is 0 first, then 1."""
+
+    rewards: tuple[float, float] = (1.0, 0.0)  # for leaving 0 and for leaving 1
     steps: int = 1  # of an episode
+    truncates: bool = False  # else it terminates
 
 
-class Probe(Environment[State, Params]):
-    """Base: one observed number, one action, episodes of `steps` that terminate."""
+ONE_REWARD = Chain()  # the value of 0 is 1
+LATER_REWARD = Chain((0.0, 1.0), steps=2)  # values γ and 1
+CUT_SHORT = Chain((0.0, 1.0), steps=3, truncates=True)  # reward 1 in state 1 for ever: values γ/(1 − γ) and 1/(1 − γ)
 
-    steps = 1
+
+class Probe(Environment[State, Chain]):
+    """A chain with one action, so that only values are to be learned."""
+
     actions = 1
 
     @property
-    def default_params(self) -> Params:
-        return Params(self.steps)
+    def default_params(self) -> Chain:
+        return Chain()
 
-    def first(self, key: jax.Array) -> jax.Array:
-        return jnp.zeros(())
-
-    def then(self, state: State) -> jax.Array:
-        return state.observed
-
-    def reward(self, state: State, action: jax.Array) -> jax.Array:
-        return jnp.ones(())
-
-    def reset_env(self, key: jax.Array, params: Params) -> tuple[jax.Array, State]:
+    def reset_env(self, key: jax.Array, params: Chain) -> tuple[jax.Array, State]:
         state = State(self.first(key), jnp.zeros((), jnp.int32))
         return state.observed[None], state
 
     def step_env(
-        self, key: jax.Array, state: State, action: jax.Array, params: Params
+        self, key: jax.Array, state: State, action: jax.Array, params: Chain
     ) -> tuple[jax.Array, State, jax.Array, jax.Array, Info]:
-        stepped = State(self.then(state), state.time + 1)
-        reward = self.reward(state, action)
-        return stepped.observed[None], stepped, reward, self.ends(stepped, params), {"reward/probe": reward}
+        stepped = State(jnp.ones(()), state.time + 1)
+        reward = self.reward(state, action, params)
+        ends = (stepped.time >= params.steps) & ~jnp.asarray(params.truncates)
+        return stepped.observed[None], stepped, reward, ends, {"reward/probe": reward}
 
-    def ends(self, state: State, params: Params) -> jax.Array:
-        return state.time >= params.steps
+    def is_truncated(self, state: State, params: Chain) -> jax.Array:
+        return (state.time >= params.steps) & jnp.asarray(params.truncates)
 
-    def is_truncated(self, state: State, params: Params) -> jax.Array:
-        return jnp.zeros((), bool)
+    def first(self, key: jax.Array) -> jax.Array:
+        return jnp.zeros(())
 
-    def action_space(self, params: Params) -> Discrete | Box:
+    def reward(self, state: State, action: jax.Array, params: Chain) -> jax.Array:
+        return jnp.where(state.observed == 0, *params.rewards)
+
+    def action_space(self, params: Chain) -> Discrete | Box:
         return Discrete(self.actions)
 
-    def observation_space(self, params: Params) -> Box:
+    def observation_space(self, params: Chain) -> Box:
         return Box(-1.0, 1.0, (1,))
-
-
-class ValueOnly(Probe):
-    """Reward 1, then the end: the value is 1."""
-
-
-class Delay(Probe):
-    """Nothing at 0, then 1 at 1, then the end: values γ and 1."""
-
-    steps = 2
-
-    def then(self, state: State) -> jax.Array:
-        return jnp.ones(())
-
-    def reward(self, state: State, action: jax.Array) -> jax.Array:
-        return state.observed
-
-
-class Cut(Delay):
-    """Reward 1 in state 1 for ever, but the data end after three steps: values γ/(1 − γ) and 1/(1 − γ)."""
-
-    steps = 3
-
-    def ends(self, state: State, params: Params) -> jax.Array:
-        return jnp.zeros((), bool)
-
-    def is_truncated(self, state: State, params: Params) -> jax.Array:
-        return state.time >= params.steps
 
 
 class Match(Probe):
@@ -97,15 +73,36 @@ class Match(Probe):
     def first(self, key: jax.Array) -> jax.Array:
         return jax.random.rademacher(key, (), jnp.float32)
 
-    def reward(self, state: State, action: jax.Array) -> jax.Array:
+    def reward(self, state: State, action: jax.Array, params: Chain) -> jax.Array:
         return jnp.where((state.observed > 0) == (action == 1), 1.0, 0.0)
 
 
 class Aim(Match):
     """±1 is shown; the best continuous action is 3/4 of it in a box of ±1/2, so its edge."""
 
-    def reward(self, state: State, action: jax.Array) -> jax.Array:
+    def reward(self, state: State, action: jax.Array, params: Chain) -> jax.Array:
         return -((action[0] - 0.75 * state.observed) ** 2)
 
-    def action_space(self, params: Params) -> Box:
+    def action_space(self, params: Chain) -> Box:
         return Box(-0.5, 0.5, (1,))
+
+
+PROBE, MATCH, AIM = Probe(), Match(), Aim()  # one object each: a learner of the same environment compiles once
+
+
+@jax.jit
+def begin(learner, key):
+    return learner.init(key)
+
+
+@jax.jit
+def update(learner, state):
+    return learner.update(state)
+
+
+def trained(learner, updates: int):
+    """The state after so many updates."""
+    state = begin(learner, jax.random.key(0))
+    for _ in range(updates):
+        state, _ = update(learner, state)
+    return state

@@ -117,15 +117,11 @@ def test_a_seed_keeps_its_own_best_and_a_nan_is_never_best():
     assert _keep_best(after, after.policy, jnp.zeros(3), jnp.int32(10)).stalled == 1
 
 
-def test_a_seed_trains_alone_as_it_does_among_others(uninterrupted):
-    learner = train_probe.learner()
-    update = jax.jit(learner.update, donate_argnums=0)
-    state = jax.jit(learner.init)(jax.random.key(1))
-    for _ in range(20):
-        state, metrics = update(state)
-    line = lines(uninterrupted[1])[19]
+def test_a_seed_trains_alone_as_it_does_among_others(uninterrupted, tmp_path):
+    train_probe.run(tmp_path, 20, seeds=1, progress=False)
+    alone, among = lines(tmp_path)[19], lines(uninterrupted[1])[19]
     for name in ("reward", "entropy", "value_loss"):
-        assert line[name][1] == pytest.approx(float(metrics[name]), rel=1e-3)
+        assert alone[name] == pytest.approx(among[name][:1], rel=1e-3)
 
 
 def test_nothing_compiles_after_the_first_update(tmp_path):
@@ -141,14 +137,13 @@ def test_nothing_compiles_after_the_first_update(tmp_path):
 
 
 def test_two_devices_train_what_one_does_whether_seeds_or_environments_are_spread(compilation_cache, tmp_path):
-    two = compilation_cache | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    for seeds in (2, 3):
-        run_dir = tmp_path / str(seeds)
-        subprocess.run([sys.executable, train_probe.__file__, str(run_dir), "3", str(seeds), "4"], env=two, check=True)
-        assert run_json(run_dir)["device"].startswith("2 x")
+    script = "import sys, train_probe\nfor n in (1, 2): train_probe.run(f'{sys.argv[1]}/{n}', 3, n, progress=False)"
+    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "PYTHONPATH": str(Path(__file__).parent)}
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=compilation_cache | two, check=True)
+    for seeds in (1, 2):
+        assert run_json(tmp_path / f"{seeds}")["device"].startswith("2 x")
         alone = train_probe.run(tmp_path / f"{seeds} alone", 3, seeds=seeds, progress=False)
-        spread = load(train_probe.learner(), run_dir)
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), spread.best.policy, alone.best.policy)
+        spread = load(train_probe.learner(), tmp_path / f"{seeds}")
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), spread.state.params, alone.state.params)
 
 
