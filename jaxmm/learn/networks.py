@@ -1,8 +1,9 @@
 """The networks of all learners. The exporter reads their parameter trees by layer name, so the names are a contract.
 
 Letters: ... any leading axes, D observation entries, A actions (choices, or entries of a continuous action).
-Initial weights are orthogonal: gain √2 in the torso, .01 at the policy's output, 1 at a value output
-(Andrychowicz et al. 2021, "What matters in on-policy reinforcement learning?").
+Initial weights are truncated normal with variance gain²/fan-in: gain √2 in the torso, .01 at the policy's output, 1 at
+a value output (Andrychowicz et al. 2021, "What matters in on-policy reinforcement learning?"). Not orthogonal: on a CPU
+with few cores a QR decomposition batched over seeds can wait for ever on the thread pool that it runs on.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax.linen.initializers import orthogonal, zeros
+from flax.linen.initializers import Initializer, variance_scaling, zeros
 
 from jaxmm.errors import InputError, nearest
 from jaxmm.learn.distributions import Categorical, DiagonalGaussian
@@ -28,9 +29,14 @@ def check_network(hidden: tuple[int, ...], activation: str) -> None:
         raise InputError(f"hidden is {hidden!r}; give at least one layer width, each at least 1")
 
 
+def scaled(gain: float) -> Initializer:
+    """Truncated normal weights with variance gain²/fan-in."""
+    return variance_scaling(gain**2, "fan_in", "truncated_normal")
+
+
 def _torso(x: jax.Array, hidden: tuple[int, ...], activation: str, name: str) -> jax.Array:
     for layer, width in enumerate(hidden):
-        x = ACTIVATIONS[activation](nn.Dense(width, kernel_init=orthogonal(2**0.5), name=f"{name}_{layer}")(x))
+        x = ACTIVATIONS[activation](nn.Dense(width, kernel_init=scaled(2**0.5), name=f"{name}_{layer}")(x))
     return x
 
 
@@ -49,9 +55,9 @@ class ActorCritic(nn.Module):
     def __call__(self, observation: jax.Array) -> tuple[Categorical | DiagonalGaussian, jax.Array]:
         """The policy and the value [...] at normalised observations [..., D]."""
         actor = _torso(observation, self.hidden, self.activation, "actor")
-        out = nn.Dense(self.actions, kernel_init=orthogonal(0.01), name="actor_out")(actor)
+        out = nn.Dense(self.actions, kernel_init=scaled(0.01), name="actor_out")(actor)
         critic = _torso(observation, self.hidden, self.activation, "critic")
-        value = nn.Dense(1, kernel_init=orthogonal(1.0), name="critic_out")(critic)[..., 0]
+        value = nn.Dense(1, kernel_init=scaled(1.0), name="critic_out")(critic)[..., 0]
         if not self.continuous:
             return Categorical(out), value
         log_std = self.param("log_std", zeros, (self.actions,))
@@ -74,7 +80,7 @@ class QNetwork(nn.Module):
         """Values [..., A] at normalised observations [..., D]."""
         torso = _torso(observation, self.hidden, self.activation, "q")
         if not self.dueling:
-            return nn.Dense(self.actions, kernel_init=orthogonal(1.0), name="q_out")(torso)
-        value = nn.Dense(1, kernel_init=orthogonal(1.0), name="value_out")(torso)
-        advantage = nn.Dense(self.actions, kernel_init=orthogonal(1.0), name="advantage_out")(torso)
+            return nn.Dense(self.actions, kernel_init=scaled(1.0), name="q_out")(torso)
+        value = nn.Dense(1, kernel_init=scaled(1.0), name="value_out")(torso)
+        advantage = nn.Dense(self.actions, kernel_init=scaled(1.0), name="advantage_out")(torso)
         return value + advantage - jnp.mean(advantage, axis=-1, keepdims=True)
