@@ -48,7 +48,7 @@ def data_import(
     from jaxmm.instrument import Instrument
 
     with _progress("importing", "rows") as progress:
-        report = import_recording(paths, format, Instrument.from_yaml(instrument), out, fix_clock, progress)
+        report = import_recording(paths, format, Instrument.from_yaml(instrument), out, fix_clock, progress, columns)
     _answer({"store": str(out), **report.to_dict()}, json_out)
 
 

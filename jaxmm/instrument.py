@@ -45,7 +45,9 @@ class Instrument:
         for field in ("maker_fee", "taker_fee"):
             value = getattr(self, field)
             if not isinstance(value, int | float) or not abs(value) < 0.1:
-                raise InputError(f"instrument {self.symbol}: {field} is {value!r}; it is a fraction of notional (0.0002 is 2 bp)")
+                raise InputError(
+                    f"instrument {self.symbol}: {field} is {value!r}; it is a fraction of notional (0.0002 is 2 bp)"
+                )
         if self.kind not in ("linear", "inverse"):
             raise InputError(f"instrument {self.symbol}: kind is {self.kind!r}; it is 'linear' or 'inverse'")
 
@@ -72,7 +74,9 @@ class Instrument:
                 raise InputError(f"{where}: unknown field {name!r}; {nearest(str(name), names)}")
         missing = [n for n in ("venue", "symbol", "tick_size", "lot_size") if n not in values]
         if missing:
-            raise InputError(f"{where}: {', '.join(missing)} missing; give at least venue, symbol, tick_size and lot_size")
+            raise InputError(
+                f"{where}: {', '.join(missing)} missing; give at least venue, symbol, tick_size and lot_size"
+            )
         return cls(**values)
 
     @classmethod

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def counter(verb: str, unit: str) -> Iterator[Callable[[int], None] | None]:
-    """Yields a function to be told the count so far; None where nobody watches."""
+def counter(verb: str, unit: str) -> Iterator[Callable[..., None] | None]:
+    """Yields a function to be told the count so far, and the total if known; None where nobody watches."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -17,4 +17,4 @@ def counter(verb: str, unit: str) -> Iterator[Callable[[int], None] | None]:
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"{verb} {unit}", total=None)
-        yield lambda count: progress.update(task, completed=count)
+        yield lambda count, total=None: progress.update(task, completed=count, total=total)

@@ -26,25 +26,21 @@ def observation(view: Any, max_position_lots: Array, distance_ticks: Array, xp: 
     """The observation of one view, float32 [F + P], named by `OBSERVATION`.
 
     Args:
-        view: a `jaxmm.policy.types.View`; arrays with leading axes in every field give leading axes in the answer.
+        view: a `jaxmm.policy.types.View`, its features float32; leading axes in every field give them in the answer.
         max_position_lots: position that counts as 1.
         distance_ticks: distance from the mid that counts as 1.
         xp: `numpy` or `jax.numpy`, the module of the arrays.
     """
+    number = xp.float32
     has_bid, has_ask = view.own_bid_lots > 0, view.own_ask_lots > 0
-    bid = xp.where(has_bid, view.own_bid_ticks, view.bid_ticks)
-    ask = xp.where(has_ask, view.own_ask_ticks, view.ask_ticks)
-    half_spread = _float(view.ask_ticks - view.bid_ticks, xp) * xp.float32(0.5)
+    half_spread = number(view.ask_ticks - view.bid_ticks) * number(0.5)
+    distance = number(distance_ticks)
     private = [
-        _float(view.position_lots, xp) / _float(max_position_lots, xp),
-        _float(has_bid, xp) * (_float(view.bid_ticks - bid, xp) + half_spread) / _float(distance_ticks, xp),
-        _float(has_ask, xp) * (_float(ask - view.ask_ticks, xp) + half_spread) / _float(distance_ticks, xp),
-        _float(has_bid, xp),
-        _float(has_ask, xp),
-        _float(view.time_left, xp),
+        number(view.position_lots) / number(max_position_lots),
+        has_bid * (number(view.bid_ticks - view.own_bid_ticks) + half_spread) / distance,
+        has_ask * (number(view.own_ask_ticks - view.ask_ticks) + half_spread) / distance,
+        number(has_bid),
+        number(has_ask),
+        number(view.time_left),
     ]
-    return xp.concatenate([_float(view.features, xp), xp.stack(private, axis=-1)], axis=-1)
-
-
-def _float(value: Array, xp: ModuleType) -> Array:
-    return xp.asarray(value).astype(xp.float32)
+    return xp.concatenate([view.features, xp.stack(private, axis=-1)], axis=-1)

@@ -173,8 +173,11 @@ class DQN:
 
     def greedy(self, policy: Policy, observation: jax.Array) -> jax.Array:
         """The action of highest value at raw observations [..., D], int32 [...]."""
-        values = self._apply(policy.params, policy.observations.normalise(observation))
-        return jnp.argmax(values, axis=-1).astype(jnp.int32)
+        return jnp.argmax(self.outputs(policy, observation), axis=-1).astype(jnp.int32)
+
+    def outputs(self, policy: Policy, observation: jax.Array) -> jax.Array:
+        """What the greedy action is read from, at raw observations [..., D]: action values [..., A]."""
+        return self._apply(policy.params, policy.observations.normalise(observation))
 
     def value(self, state: DQNState, observation: jax.Array) -> jax.Array:
         """Action values [..., A] of raw observations [..., D], in units of reward."""

@@ -50,6 +50,10 @@ class Learner(Protocol):
         """Actions without exploration at raw observations [..., D]."""
         ...
 
+    def outputs(self, policy: Policy, observation: jax.Array) -> jax.Array:
+        """What `greedy` is read from, [..., A]: logits, means or action values."""
+        ...
+
     def acting(self, policy: Policy, seed: int) -> Acting:
         """One seed of a policy [S, ...] in numpy."""
         ...

@@ -156,6 +156,10 @@ class PPO:
         """The action without exploration at raw observations [..., D], within the action space."""
         return within(self.env.action_space(self.env_params), self._distribution(policy, observation).mode())
 
+    def outputs(self, policy: Policy, observation: jax.Array) -> jax.Array:
+        """What the greedy action is read from, at raw observations [..., D]: logits or means [..., A]."""
+        return self._distribution(policy, observation)[0]
+
     def value(self, state: PPOState, observation: jax.Array) -> jax.Array:
         """The value [...] of raw observations [..., D], in units of reward."""
         normalised = state.observations.normalise(observation)

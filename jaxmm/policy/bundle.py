@@ -7,9 +7,7 @@ network, travel with the weights and are reproduced on every load.
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +17,7 @@ import numpy as np
 
 from jaxmm.errors import InputError
 from jaxmm.features.observation import OBSERVATION, observation
+from jaxmm.files import whole_folder
 from jaxmm.instrument import Instrument
 from jaxmm.policy.actions import Actions, from_description
 from jaxmm.policy.checks import (
@@ -144,7 +143,7 @@ def write_bundle(
         "instrument": instrument.to_dict(),
         **asdict(provenance),
     }
-    with _whole_folder(Path(path)) as partial:
+    with whole_folder(path, POLICY_FILE) as partial:
         np.savez(partial / WEIGHTS_FILE, **arrays)  # type: ignore[arg-type]  # mypy takes an array for allow_pickle
         sha256 = hashlib.sha256((partial / WEIGHTS_FILE).read_bytes()).hexdigest()
         facts["sha256"] = {WEIGHTS_FILE: sha256}
@@ -157,27 +156,6 @@ def _json(facts: dict[str, Any]) -> str:
         return json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     except (TypeError, ValueError) as error:
         raise InputError(f"bundle: its facts are not plain finite values ({error})") from error
-
-
-@contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """A folder that becomes `out` when all went well, and nothing otherwise; only an older bundle is replaced."""
-    if out.exists() and not (out / POLICY_FILE).is_file():
-        raise InputError(f"{out}: exists and holds no {POLICY_FILE}; name a new folder or remove this one")
-    partial, old = out.with_name(out.name + ".partial"), out.with_name(out.name + ".old")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        yield partial
-        shutil.rmtree(old, ignore_errors=True)
-        if out.exists():
-            out.rename(old)
-        partial.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"{out}: {error.strerror}; free some space or name another folder") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Bundle:

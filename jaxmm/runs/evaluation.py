@@ -5,7 +5,6 @@ A test span is scored once: the result is kept beside the run and read back by l
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from jaxmm.evaluate.curves import TrainingCurves, read_curves
 from jaxmm.evaluate.report import Provenance, Split, write_report
 from jaxmm.evaluate.tables import results_table_markdown
 from jaxmm.exchange.types import FillModel
+from jaxmm.files import write_text
 from jaxmm.learn.records import versions
 from jaxmm.policy.types import Quoter
 from jaxmm.runs.export import Finished, load_finished, write
@@ -44,7 +44,7 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
     provenance = _provenance(finished, run_dir)
     algorithm = finished.config.learner.algorithm
     write_report(out / "report.html", comparison, provenance, [(algorithm, _curves(run_dir))])
-    _write(out / "results.md", results_table_markdown(comparison))
+    write_text(out / "results.md", results_table_markdown(comparison))
     results = {
         "run": str(run_dir),
         "report": str(out / "report.html"),
@@ -53,7 +53,7 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
         **comparison.to_dict(),
         "verdict": [verdict.sentence for verdict in comparison.verdicts],
     }
-    _write(kept, json.dumps(results, indent=1) + "\n")
+    write_text(kept, json.dumps(results, indent=1) + "\n")
     return results
 
 
@@ -109,9 +109,3 @@ def _provenance(finished: Finished, run_dir: Path) -> Provenance:
 
 def _curves(run_dir: Path) -> TrainingCurves:
     return read_curves(run_dir / "metrics.jsonl", CURVES)
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)

@@ -1,6 +1,5 @@
 """From a configuration's market to the tape of a run and its parts in time."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +7,6 @@ from jaxmm.config import Config, RecordingMarket, SyntheticSource, TapeMarket
 from jaxmm.instrument import Instrument
 from jaxmm.tape.split import split
 from jaxmm.tape.tape import Tape
-
-Progress = Callable[[int], None] | None
 
 
 @dataclass(frozen=True)
@@ -21,7 +18,7 @@ class Parts:
     test: Tape
 
 
-def tape_of(config: Config, run_dir: Path, progress: Progress = None) -> Tape:
+def tape_of(config: Config, run_dir: Path) -> Tape:
     """The run's tape: the one named, the one made by an earlier call, or a new one under `run_dir`."""
     market = config.market
     if isinstance(market, TapeMarket):
@@ -31,8 +28,8 @@ def tape_of(config: Config, run_dir: Path, progress: Progress = None) -> Tape:
         return Tape.open(made)
     run_dir.mkdir(parents=True, exist_ok=True)
     if isinstance(market, RecordingMarket):
-        return _from_recording(market, run_dir, progress)
-    return _from_synthetic(market, made, progress)
+        return _from_recording(market, run_dir)
+    return _from_synthetic(market, made)
 
 
 def parts_of(config: Config, tape: Tape) -> Parts:
@@ -41,20 +38,20 @@ def parts_of(config: Config, tape: Tape) -> Parts:
     return Parts(*split(tape, (train, validate, 1 - train - validate), config.split.gap_s))
 
 
-def _from_recording(market: RecordingMarket, run_dir: Path, progress: Progress) -> Tape:
+def _from_recording(market: RecordingMarket, run_dir: Path) -> Tape:
     from jaxmm.data.store import import_recording, open_store
     from jaxmm.tape.build import build_tape
 
     store = run_dir / "store"
     instrument = Instrument.from_yaml(market.instrument)
     if not store.exists():
-        import_recording(market.paths, market.format, instrument, store, market.fix_clock, progress)
-    return build_tape(open_store(store), run_dir / "tape", market.clock, market.levels, progress)
+        import_recording(market.paths, market.format, instrument, store, market.fix_clock)
+    return build_tape(open_store(store), run_dir / "tape", market.clock, market.levels)
 
 
-def _from_synthetic(market: SyntheticSource, out: Path, progress: Progress) -> Tape:
+def _from_synthetic(market: SyntheticSource, out: Path) -> Tape:
     from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
     from jaxmm.tape.build import build_tape
 
     store = SyntheticStore(SyntheticMarket(), market.seed, market.seconds)
-    return build_tape(store, out, market.clock, market.levels, progress)
+    return build_tape(store, out, market.clock, market.levels)

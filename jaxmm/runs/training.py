@@ -3,7 +3,6 @@
 S seeds.
 """
 
-import os
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from jaxmm.envs.market_making import Params
 from jaxmm.errors import InputError
 from jaxmm.evaluate.backtest import run
 from jaxmm.features.observation import observation
+from jaxmm.files import write_text
 from jaxmm.learn import loop
 from jaxmm.learn.acting import Policy
 from jaxmm.learn.learner import Learner
@@ -101,6 +101,4 @@ def _keep_config(config: Config, run_dir: Path, resume: bool) -> None:
             raise InputError(f"{run_dir}: --resume with another configuration than {kept}; give the same one")
         return
     run_dir.mkdir(parents=True, exist_ok=True)
-    partial_file = kept.with_suffix(".partial")
-    partial_file.write_text(dump_config(config))
-    os.replace(partial_file, kept)
+    write_text(kept, dump_config(config))

@@ -15,10 +15,11 @@ from jaxmm.errors import InputError
 from jaxmm.features.clock import Clock, parse_clock
 from jaxmm.features.market import FEATURES, market_features, time_of_day
 from jaxmm.features.window import RollingWindows
+from jaxmm.files import whole_folder
 from jaxmm.instrument import INT32_MAX
 from jaxmm.tape.exchange_order import Events, ExchangeOrder, ExchangePass
-from jaxmm.tape.folder import NpyWriters, whole_folder
 from jaxmm.tape.local import Decisions, LocalPass
+from jaxmm.tape.npy import NpyWriters
 from jaxmm.tape.rows import EventStore, Rows, Scan, scan, tape_rows
 from jaxmm.tape.tape import META_FILE, Code, Tape, TapeMeta, read_arrays, write_meta
 

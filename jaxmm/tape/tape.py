@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from jaxmm.errors import InputError
+from jaxmm.files import whole_folder
 from jaxmm.instrument import Instrument
-from jaxmm.tape.folder import whole_folder
 
 FORMAT_VERSION = 1
 META_FILE = "tape.json"
@@ -194,23 +194,36 @@ class Tape:
             write_meta(folder, self)
 
     def slice(self, start: int, stop: int, *, after_ns: int = 1_000_000_000) -> "Tape":
-        """A view of decisions [start, stop) and of the events around them; `cursor` counts from the first event kept.
+        """Decisions [start, stop) and the events around them; `cursor` counts from the first event kept.
 
-        Kept are the events that could still be under way at the first decision (`meta.lag_ns` before it: they turn the
-        locally seen book into the exchange's, because quantities are absolute), at least one event before the first
-        decision, and those up to `after_ns` after the last decision, which the last orders may meet.
+        Kept are the events that could still be under way at the first decision (`meta.lag_ns` before it) and those up
+        to `after_ns` after the last decision, which the last orders may meet. The exchange's book before them comes
+        first, as level changes from an empty book, so that a slice replays like a whole tape.
         """
         start, stop, _ = slice(start, stop).indices(self.decisions)
         if start >= stop:
             raise InputError(f"tape: decisions [{start}, {stop}) hold none of the {self.decisions}")
-        first = np.searchsorted(self.exch_ts, self.ts_ns[start] - self.meta.lag_ns, side="left")
-        first = int(max(min(first, self.cursor[start] - 1), 0))
+        first = int(np.searchsorted(self.exch_ts, self.ts_ns[start] - self.meta.lag_ns, side="left"))
         last = int(np.searchsorted(self.exch_ts, self.ts_ns[stop - 1] + after_ns, side="right"))
+        book = _book_as_events(self.event[:first])
         kept = {name: getattr(self, name)[start:stop] for name in DECISION_ARRAYS}
+        kept["cursor"] = kept["cursor"] + np.int32(len(book) - first)
         kept |= {name: getattr(self, name)[first:last] for name in EVENT_ARRAYS}
-        kept["cursor"] = kept["cursor"] - np.int32(first)
+        if len(book):
+            kept["event"] = np.concatenate([book, kept["event"]])
+            for name in ("exch_ts", "best"):
+                before = getattr(self, name)[first - 1]
+                kept[name] = np.concatenate([np.broadcast_to(before, (len(book), *before.shape)), kept[name]])
         trades = int(np.count_nonzero(kept["event"][:, 0] <= Code.BUY_TRADE))
         return replace(self, meta=replace(self.meta, trades=trades), **kept)
+
+
+def _book_as_events(event: np.ndarray) -> np.ndarray:
+    """The book after `event` [n, 4] as level changes from an empty one, int32 [L, 4]."""
+    depth = event[event[:, 0] >= Code.BID_DEPTH][::-1]
+    _, latest = np.unique(depth[:, 0].astype(np.int64) << 32 | depth[:, 1].astype(np.int64), return_index=True)
+    levels = depth[np.sort(latest)[::-1]]
+    return levels[levels[:, 2] > 0] * np.array([1, 1, 1, 0], np.int32)
 
 
 def read_meta(path: str | Path) -> dict[str, Any]:

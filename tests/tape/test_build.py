@@ -7,7 +7,7 @@ from memory_store import INSTRUMENT, MemoryStore, RandomMarket, plain_book
 
 from jaxmm.data.schema import Kind, Side
 from jaxmm.errors import InputError
-from jaxmm.tape import folder, local, rows
+from jaxmm.tape import local, npy, rows
 from jaxmm.tape.build import build_tape
 from jaxmm.tape.exchange_order import ExchangeOrder
 from jaxmm.tape.rows import Rows
@@ -232,7 +232,7 @@ def test_a_full_disk_is_one_sentence_and_the_older_tape_stays(tmp_path, monkeypa
     def full(self, rows):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(folder.NpyWriter, "append", full)
+    monkeypatch.setattr(npy.NpyWriter, "append", full)
     with pytest.raises(InputError, match="tape: No space left on device"):
         build(tmp_path, RandomMarket(1).stream(90))
     assert [p.name for p in tmp_path.iterdir()] == ["tape"]

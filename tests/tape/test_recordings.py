@@ -60,16 +60,13 @@ def test_at_the_end_the_exchange_book_is_the_local_one_level_for_level(recorded)
         assert dict(local) == {price: qty for (c, price), qty in book.items() if c == code}
 
 
-def test_events_under_way_turn_the_local_book_into_the_exchanges(recorded):
-    """What a slice promises: quantities are absolute, so the events of its first `lag_ns` suffice."""
+def test_a_slice_holds_the_exchanges_book_of_the_whole_tape(recorded):
     _, tape = recorded
     for k in range(100, tape.decisions, 2000):
         part = tape.slice(k, k + 1)
-        under_way = {(c, p): q for c, p, q, _ in part.event[: part.cursor[0]].tolist() if c >= Code.BID_DEPTH}
-        exchange = book_after(tape, tape.cursor[k])
-        for side, code in ((0, Code.BID_DEPTH), (1, Code.ASK_DEPTH)):
-            for price, qty in zip(tape.book_price[k, side].tolist(), tape.book_qty[k, side].tolist(), strict=True):
-                assert under_way.get((code, price), qty) == exchange.get((code, price), 0)
+        assert (part.event[0, 0], part.event[0, 3]) in ((Code.BID_DEPTH, 0), (Code.ASK_DEPTH, 0))
+        assert book_after(part, part.cursor[0]) == book_after(tape, tape.cursor[k])
+        np.testing.assert_array_equal(part.best[part.cursor[0] - 1], tape.best[tape.cursor[k] - 1])
 
 
 def test_the_recording_event_by_event_gives_the_tape_value_for_value(recorded):

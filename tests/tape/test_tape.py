@@ -6,7 +6,7 @@ import pytest
 
 from jaxmm.errors import InputError
 from jaxmm.instrument import Instrument
-from jaxmm.tape.folder import NpyWriter
+from jaxmm.tape.npy import NpyWriter
 from jaxmm.tape.tape import DECISION_ARRAYS, EVENT_ARRAYS, Code, Tape
 
 INSTRUMENT = Instrument("test", "ABC", tick_size=0.1, lot_size=0.001)
@@ -64,16 +64,18 @@ def test_a_slice_keeps_its_decisions_and_the_events_around_them():
     part = tape.slice(2, 4, after_ns=10)
     np.testing.assert_array_equal(part.ts_ns, [90, 120])
     # under way at 90: stamped since 65; the last orders, sent at 120, may meet events up to 130
-    np.testing.assert_array_equal(part.exch_ts, np.arange(70, 131, 10))
-    np.testing.assert_array_equal(part.cursor, [3, 6])
+    np.testing.assert_array_equal(part.exch_ts, [60, 60, 60, *range(70, 131, 10)])
+    np.testing.assert_array_equal(part.cursor, [6, 9])
     for k in range(2):
         assert part.exch_ts[part.cursor[k] - 1] <= part.ts_ns[k] < part.exch_ts[part.cursor[k]]
     assert part.meta.trades == np.count_nonzero(part.event[:, 0] <= Code.BUY_TRADE)
 
 
-def test_a_slice_always_knows_the_exchange_best_at_its_first_decision():
-    part = small_tape().slice(3, 4, after_ns=0)
-    assert part.cursor[0] == 1
+def test_a_slice_begins_with_the_book_before_it_as_changes_from_an_empty_one():
+    event = [(2, 99, 5, 0), (3, 101, 4, 0), (0, 99, 1, 0), (2, 99, 4, 5), (2, 98, 3, 0), (3, 101, 0, 4), (3, 102, 7, 0)]
+    tape = small_tape(events=7)
+    part = replace(tape, event=np.array(event, np.int32)).slice(1, 2, after_ns=0)
+    np.testing.assert_array_equal(part.event, [(2, 99, 4, 0), (2, 98, 3, 0), (3, 102, 7, 0)])
 
 
 def test_an_empty_slice_is_refused():
