@@ -6,14 +6,10 @@ is in the checkpoint. Letters: S seeds.
 
 import dataclasses
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import jax
@@ -27,7 +23,8 @@ from jaxmm.learn.checkpoint import Checkpoints
 from jaxmm.learn.learner import Learner
 from jaxmm.learn.placement import local_mesh, replicated, state_sharding
 from jaxmm.learn.progress import display
-from jaxmm.learn.records import Records, versions
+from jaxmm.learn.records import Records, versions, writing
+from jaxmm.learn.stopping import stop_requests
 
 Validate = Callable[[Policy], dict[str, Any]]  # policies [S, ...] -> scores [S] by name; needs "score", more is better
 
@@ -78,13 +75,15 @@ def train(
         progress: whether to show a bar (on a terminal) or log lines.
 
     Raises:
-        InputError: `run_dir` holds a run and `resume` was not asked, or holds another run than this one.
+        InputError: `run_dir` holds a run and `resume` was not asked, holds another run than this one, or is full.
         KeyboardInterrupt: on SIGINT or SIGTERM, after the update in hand is finished and saved.
     """
     run = _describe_run(learner, seeds, total_steps, settings)
     records = Records(Path(run_dir))
     _check_folder(records, run, resume)
-    records.run_json.parent.mkdir(parents=True, exist_ok=True)
+    with writing(records.run_json.parent):
+        records.run_json.parent.mkdir(parents=True, exist_ok=True)
+    learner = jax.device_put(learner, replicated(local_mesh()))
     target = math.ceil(total_steps / learner.steps_per_update)
     with (
         stop_requests() as stop,
@@ -129,33 +128,6 @@ def load(learner: Learner, run_dir: str | Path) -> Progress:
         return _start_or_restore(learner, run["seeds"], checkpoints)[0]
 
 
-@dataclasses.dataclass
-class StopRequest:
-    """Which signal asked to stop, if any."""
-
-    signal: str | None = None
-
-
-@contextmanager
-def stop_requests() -> Iterator[StopRequest]:
-    """Notes SIGINT and SIGTERM instead of dying of them; the second one kills as ever. Main thread only, else inert."""
-    request = StopRequest()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        request.signal = signal.Signals(number).name
-        signal.signal(number, before[signal.Signals(number)])
-
-    if threading.current_thread() is not threading.main_thread():
-        yield request
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _checkpoints_folder(run_dir: str | Path) -> Path:
     return Path(run_dir) / "checkpoints"
 
@@ -163,6 +135,11 @@ def _checkpoints_folder(run_dir: str | Path) -> Path:
 def _describe_run(
     learner: Learner, seeds: Sequence[int], total_steps: int, settings: dict[str, Any] | None
 ) -> dict[str, Any]:
+    """What `run.json` says of a run; refuses one that is none."""
+    if total_steps < 1 or len(seeds) == 0 or len(set(seeds)) < len(seeds):
+        raise InputError(
+            f"total_steps is {total_steps} and seeds are {list(seeds)}; give at least one step and distinct seeds"
+        )
     return {
         "learner": type(learner).__name__,
         "environment": type(learner.env).__name__,
@@ -206,8 +183,9 @@ def _start_or_restore(learner: Learner, seeds: Sequence[int], checkpoints: Check
 def _fresh(learner: Learner, keys: jax.Array) -> Progress:
     state = jax.vmap(learner.init)(keys)
     seeds = keys.shape[0]
+    policy = jax.tree.map(jnp.copy, learner.policy(state))  # updates take over the memory of the state
     score, update = jnp.full(seeds, -jnp.inf), jnp.zeros(seeds, jnp.int32)
-    return Progress(state, Best(learner.policy(state), score, update, stalled=jnp.zeros((), jnp.int32)))
+    return Progress(state, Best(policy, score, update, stalled=jnp.zeros((), jnp.int32)))
 
 
 def _compile(learner: Learner, state: Any) -> Callable[[Learner, Any], tuple[Any, dict[str, jax.Array]]]:

@@ -24,12 +24,12 @@ class Display(Protocol):
 
 
 def main_scores(line: dict[str, Any]) -> dict[str, float]:
-    """The few scores worth watching, as means over seeds: validation, then the environment's, then returns."""
+    """The few scores worth watching: validation, the environment's, returns; means over the seeds that have any."""
     names = [name for name in line if name.startswith("validation/")]
     names += [name for name in line if name.startswith("score/")]
     names += [name for name in ("episode_return", "reward") if name in line]
-    means = {name: float(np.mean(line[name])) for name in names}
-    return dict([(name, mean) for name, mean in means.items() if np.isfinite(mean)][:MAIN_SCORES])
+    finite = {name: [value for value in line[name] if np.isfinite(value)] for name in names}
+    return {name: float(np.mean(values)) for name, values in list(finite.items())[:MAIN_SCORES] if values}
 
 
 class Bar:

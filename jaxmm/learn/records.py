@@ -5,6 +5,8 @@ metric as a list over seeds, nan as null.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ class Records:
 
     def append(self, line: dict[str, Any]) -> None:
         """Adds one update to `metrics.jsonl`."""
-        with self.metrics.open("ab") as file:
+        with writing(self.metrics), self.metrics.open("ab") as file:
             file.write(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
 
     def keep_until(self, update: int) -> float:
@@ -54,7 +56,20 @@ class Records:
         return orjson.loads(kept[-1])["wall_s"] if kept else 0.0
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Says which file could not be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: could not be written ({error.strerror}); mend that and resume the run") from error
+
+
 def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(path.name + ".partial")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    try:
+        with writing(path):
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,10 +1,12 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -15,8 +17,10 @@ import train_probe
 from jax import monitoring
 
 from jaxmm.errors import InputError
-from jaxmm.learn.loop import Best, Progress, _keep_best, load, stop_requests
+from jaxmm.learn.checkpoint import Checkpoints
+from jaxmm.learn.loop import Best, Progress, _keep_best, load, train
 from jaxmm.learn.records import Records
+from jaxmm.learn.stopping import stop_requests
 
 UPDATES = 600
 
@@ -147,6 +151,13 @@ def test_two_devices_train_what_one_does_whether_seeds_or_environments_are_sprea
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), spread.state.params, alone.state.params)
 
 
+@pytest.mark.parametrize("wrong", [{"total_steps": 0, "seeds": [1]}, {"total_steps": 9, "seeds": [1, 1]}])
+def test_a_run_of_nothing_or_of_the_same_seed_twice_is_refused(wrong, tmp_path):
+    with pytest.raises(InputError, match="at least one step and distinct seeds"):
+        train(train_probe.learner(), run_dir=tmp_path / "none", **wrong)
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_folder_with_a_run_is_neither_overwritten_nor_continued_as_another(tmp_path):
     train_probe.run(tmp_path, 1, progress=False)
     with pytest.raises(InputError, match="already holds a run; resume it or choose another folder"):
@@ -171,6 +182,36 @@ def test_resuming_drops_lines_past_the_checkpoint_and_a_torn_last_one(tmp_path):
         {"update": 1, "wall_s": 0.5, "score": [None]},
         {"update": 2, "wall_s": 1.0, "score": [None]},
     ]
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file can grow past a kilobyte."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_checkpoint_that_finds_no_room_leaves_the_one_before_and_nothing_else(tmp_path, request):
+    state = {"weights": jax.random.normal(jax.random.key(0), (1000,))}
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, state)
+        request.getfixturevalue("full_disk")
+        with pytest.raises(InputError, match=r"2: could not be written .*; make room and resume the run"):
+            checkpoints.save(2, state)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+def test_records_that_find_no_room_stay_as_they_were(tmp_path, full_disk):
+    records = Records(tmp_path)
+    records.write({"status": "running"})
+    with pytest.raises(InputError, match=r"run\.json: could not be written \(File too large\)"):
+        records.write({"status": "x" * 2000})
+    assert records.read() == {"status": "running"}
+    with pytest.raises(InputError, match=r"metrics\.jsonl: could not be written"):
+        records.append({"long": "x" * 2000})
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "metrics.jsonl"}
 
 
 def test_a_second_signal_is_not_held_back():

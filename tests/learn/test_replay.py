@@ -101,6 +101,11 @@ def test_the_tree_finds_what_a_running_sum_finds(seed):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_a_draw_on_the_border_of_two_entries_is_the_later_one():
+    tree = sum_tree.set_priorities(sum_tree.new_tree(8), jnp.arange(4), jnp.ones(4))
+    assert sum_tree.find(tree, jnp.array([0.0, 0.25, 0.5, 0.75])).tolist() == [0, 1, 2, 3]
+
+
 def test_a_draw_at_the_very_end_is_still_an_entry_that_can_be_drawn():
     tree = sum_tree.set_priorities(sum_tree.new_tree(8), jnp.array([1, 2]), jnp.array([0.1, 0.2]))
     assert sum_tree.find(tree, jnp.array([0.0, 1.0, 1.5])).tolist() == [1, 2, 2]
