@@ -7,8 +7,8 @@ import pytest
 from probes import AIM, CUT_SHORT, LATER_REWARD, MATCH, ONE_REWARD, PROBE, Chain, begin, trained, update
 
 from jaxmm.errors import InputError
+from jaxmm.learn.checkpoint import Checkpoints
 from jaxmm.learn.dqn import DQN, DQNConfig, Learnt
-from jaxmm.learn.loop import train
 
 FULL = DQNConfig(
     num_envs=8,
@@ -93,16 +93,27 @@ def test_the_target_network_moves_at_once_or_little_by_little(period, rate, move
     assert targets == moves
 
 
-def test_a_dqn_run_resumes_bit_equal(tmp_path):
-    learner = DQN(MATCH, Chain(), dataclasses.replace(FULL, num_iterations=4))
-    options = {"seeds": [3, 4], "checkpoint_every": 10, "progress": False}
-    total = 32 * 20
-    whole = train(learner, total_steps=total, run_dir=tmp_path / "whole", **options)
-    train(learner, total_steps=total // 2, run_dir=tmp_path / "parts", **options)
-    parts = train(learner, total_steps=total, run_dir=tmp_path / "parts", resume=True, **options)
-    assert whole.state.learnt.gradient_steps.tolist() == [73, 73]
+def test_training_goes_on_from_a_checkpoint_bit_equal(tmp_path):
+    learner = DQN(MATCH, Chain(), FULL)
+    middle = trained(learner, 3)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(3, middle)
+        template = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), middle)
+        restored = checkpoints.restore(3, template)
     bits = lambda x: np.asarray(jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x)  # noqa: E731
-    jax.tree.map(lambda a, b: np.testing.assert_array_equal(bits(a), bits(b)), whole, parts)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_array_equal(bits(a), bits(b)),
+        update(learner, restored),
+        update(learner, middle),
+    )
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    shapes = jax.eval_shape(begin, DQN(MATCH, Chain(), PLAIN), jax.random.key(0))
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, {"weights": jnp.zeros(3)})
+        with pytest.raises(InputError, match="not a checkpoint of this learner and environment"):
+            checkpoints.restore(1, shapes)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ def test_nothing_compiles_after_the_first_update(tmp_path):
 
 def test_two_devices_train_what_one_does_whether_seeds_or_environments_are_spread(compilation_cache, tmp_path):
     script = "import sys, train_probe\nfor n in (1, 2): train_probe.run(f'{sys.argv[1]}/{n}', 3, n, progress=False)"
-    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "PYTHONPATH": str(Path(__file__).parent)}
+    flags = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+    two = {"XLA_FLAGS": flags, "PYTHONPATH": str(Path(__file__).parent)}
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=compilation_cache | two, check=True)
     for seeds in (1, 2):
         assert run_json(tmp_path / f"{seeds}")["device"].startswith("2 x")
