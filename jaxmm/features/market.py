@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxmm.features.window import HORIZONS, Sums
+from jaxmm.features.sums import HORIZONS, Sums
 
 Array = Any
 DAY_NS = 86_400_000_000_000

@@ -4,13 +4,10 @@ Integers make the order of summation irrelevant: the live quoter, event by event
 last bit. D decisions · H horizons · S sums a window.
 """
 
-from typing import Any, NamedTuple
-
 import numba
 import numpy as np
 
-HORIZONS = (1, 10, 100, 600)
-"""Decisions that the rolling sums reach back; index h of every `Sums` field."""
+from jaxmm.features.sums import HORIZONS, Sums
 
 BUY, SELL, OFI, SQUARED_MOVES = range(4)
 """Index of each sum in a window, int64 [S]."""
@@ -18,16 +15,6 @@ SUMS = 4
 
 BID_PRICE, BID_LOTS, ASK_PRICE, ASK_LOTS = range(4)
 """Index of each number in a touch, int64 [4]. An empty side keeps its last price and has 0 lots."""
-
-
-class Sums(NamedTuple):
-    """Sums over the last windows; each [..., H], integers (or their floats on a device)."""
-
-    buy_lots: Any  # lots that aggressors bought
-    sell_lots: Any  # lots that aggressors sold
-    ofi_lots: Any  # order-flow imbalance at the touch
-    squared_moves: Any  # squared moves of bid + ask, half-ticks²
-    windows: Any  # windows summed: the horizon, less at the start
 
 
 @numba.njit(cache=True)

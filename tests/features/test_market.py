@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxmm.features.market import FEATURES, market_features, time_of_day
-from jaxmm.features.window import HORIZONS, SUMS, RollingWindows, Sums, add_touch, add_trade
+from jaxmm.features.sums import HORIZONS, Sums
+from jaxmm.features.window import SUMS, RollingWindows, add_touch, add_trade
 
 
 def named(row):
