@@ -28,6 +28,10 @@ class RecordingMarket(Section):
     """`binance`, `gemini`, `tardis` or `tob`."""
     instrument: str
     """Path of the instrument's YAML file."""
+    maker_fee: float | None = Field(default=None, gt=-0.1, lt=0.1)
+    """Fraction of notional, where our fee tier is not the instrument file's; negative is a rebate."""
+    taker_fee: float | None = Field(default=None, gt=-0.1, lt=0.1)
+    """Fraction of notional, likewise."""
     fix_clock: bool = False
     """Mend the recorder's clock by the estimated offset; needed where latency would be negative."""
     clock: str = "100ms"
@@ -140,6 +144,8 @@ class Env(Section):
     """What an action means."""
     max_position_lots: int = Field(default=10, ge=1)
     """No quote may carry the position beyond this."""
+    queue_levels: int = Field(default=64, ge=1, le=1000)
+    """Levels of the exchange's book a side in which the queue ahead of a new order is known."""
     episode_steps: int = Field(default=200, ge=1)
     """Decisions in an episode."""
     distance_ticks: float = Field(default=10.0, gt=0)
@@ -180,29 +186,33 @@ class Training(Section):
     """Stop after this many validations without a better one for any seed; none: train to the end."""
 
 
+SPREADS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+RISKS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+
+
 class Strategy(Section):
     """A baseline of the evaluation."""
 
     name: str
     """A name of `jaxmm.strategies`."""
     settings: dict[str, float] = {}
-    """Its parameters; what is left out is calibrated on the training span or has a default."""
+    """Parameters that are given; what is left out is measured on the training span or has a default."""
+    tune: dict[str, tuple[float, ...]] = {}
+    """Parameters to choose on the validation span, each with the multiples of its value to try."""
 
 
 class Evaluation(Section):
     """What a trained policy is held against, on the test span, once."""
 
-    fills: tuple[str, ...] = ("penetration:partial", "risk_averse", "touch")
-    """Fill models, from the pessimistic to the optimistic."""
+    fills: tuple[str, str, str] = ("penetration:partial", "risk_averse", "touch")
+    """Fill models: the pessimistic, the calibrated, the optimistic."""
     baselines: tuple[Strategy, ...] = (
-        Strategy(name="fixed_spread"),
-        Strategy(name="skewed_spread"),
-        Strategy(name="avellaneda_stoikov"),
-        Strategy(name="glft"),
+        Strategy(name="fixed_spread", tune={"half_spread_ticks": SPREADS}),
+        Strategy(name="skewed_spread", tune={"half_spread_ticks": SPREADS, "skew_ticks": (1.0, 10.0, 100.0)}),
+        Strategy(name="avellaneda_stoikov", tune={"gamma": RISKS}),
+        Strategy(name="glft", tune={"gamma": RISKS}),
     )
     """Strategies on the same tape."""
-    bootstrap: int = Field(default=1000, ge=100)
-    """Resamples of an interval."""
 
 
 class Config(Section):

@@ -14,7 +14,7 @@ from jaxmm.envs.market_making import view_of
 from jaxmm.errors import InputError
 from jaxmm.evaluate.result import Backtest, Fills, unit_of
 from jaxmm.exchange.engine import Filled, Rules, empty_venue
-from jaxmm.exchange.replay import Replay, Step, replay_of, step
+from jaxmm.exchange.replay import Replay, Step, check_money, replay_of, step
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.policy.types import Quoter, within_position
 from jaxmm.tape.tape import Tape
@@ -67,6 +67,7 @@ def backtest(
     Where a quote lies beyond the levels that are held of the exchange's book, the run is made again with more of them.
     Raises `InputError` where `MOST_LEVELS` do not suffice, because the queue would be a guess.
     """
+    check_money(tape, max_position_lots)
     rules, limit, levels = Rules.of(model, post_only), jnp.int32(max_position_lots), tape.levels
     while True:
         replay = replay_of(tape, latency, levels)

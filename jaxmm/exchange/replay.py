@@ -14,6 +14,7 @@ from jaxmm.exchange.engine import Filled, Rules, SideFills, Venue, advance
 from jaxmm.exchange.requests import Arrival, submit
 from jaxmm.exchange.timeline import Timeline, timeline
 from jaxmm.exchange.types import INFINITE, Latency
+from jaxmm.instrument import INT32_MAX
 from jaxmm.policy.types import Quotes
 from jaxmm.tape.tape import Tape
 
@@ -40,6 +41,19 @@ class Replay(NamedTuple):
     def mid(self, k: Array) -> Array:
         """Local mid at decision k, int32 half-ticks."""
         return self.book_price[k, 0, 0] + self.book_price[k, 1, 0]
+
+
+def check_money(tape: Tape, max_position_lots: int) -> None:
+    """Raises `InputError` where a step's P&L could leave int32: too many lots for how far this market moves."""
+    touch = np.asarray(tape.book_price[:, :, 0], np.int64)
+    move = int(np.abs(np.diff(touch.sum(axis=1))).max(initial=0))
+    spread = int((touch[:, 1] - touch[:, 0]).max(initial=0))
+    most = INT32_MAX // (4 * (move + spread) + 1)
+    if max_position_lots > most:
+        raise InputError(
+            f"max_position_lots is {max_position_lots}; this market moves {move} half-ticks in a decision, so a step's "
+            f"P&L fits the engine's integers up to {most} lots: quote less, or use a coarser lot_size"
+        )
 
 
 class Step(NamedTuple):

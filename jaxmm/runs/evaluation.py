@@ -21,11 +21,10 @@ from jaxmm.exchange.types import FillModel
 from jaxmm.files import write_text
 from jaxmm.learn.records import versions
 from jaxmm.policy.types import Quoter
+from jaxmm.runs.baselines import Baseline, tuned_baselines
 from jaxmm.runs.export import Finished, load_finished, write
 from jaxmm.runs.market import Parts
 from jaxmm.runs.task import latency_of
-from jaxmm.strategies.calibrate import calibrate
-from jaxmm.strategies.registry import calibrated
 from jaxmm.tape.tape import Tape
 
 FOLDER = "evaluation"
@@ -40,7 +39,8 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
         return json.loads(kept.read_text())
     finished = load_finished(run_dir)
     out.mkdir(exist_ok=True)
-    comparison = compare(_results(finished, run_dir), FillModels(*finished.config.evaluate.fills))
+    baselines = tuned_baselines(finished.config, finished.parts)
+    comparison = compare(_results(finished, run_dir, baselines), FillModels(*finished.config.evaluate.fills))
     provenance = _provenance(finished, run_dir)
     algorithm = finished.config.learner.algorithm
     write_report(out / "report.html", comparison, provenance, [(algorithm, _curves(run_dir))])
@@ -50,6 +50,7 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
         "report": str(out / "report.html"),
         "table": str(out / "results.md"),
         "bundles": [str(out / f"bundle-seed-{seed}") for seed in finished.config.train.seeds],
+        "baselines": [baseline.to_dict() for baseline in baselines],
         **comparison.to_dict(),
         "verdict": [verdict.sentence for verdict in comparison.verdicts],
     }
@@ -57,14 +58,7 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
     return results
 
 
-def baselines(config: Config, train: Tape) -> list[tuple[str, Quoter]]:
-    """The configured strategies, with σ, A and k measured on the training span alone."""
-    measured = calibrate(train)
-    limit = {"max_position_lots": config.env.max_position_lots}
-    return [(s.name, calibrated(s.name, measured, **(limit | s.settings))) for s in config.evaluate.baselines]
-
-
-def _results(finished: Finished, run_dir: Path) -> list[Result]:
+def _results(finished: Finished, run_dir: Path, baselines: Sequence[Baseline]) -> list[Result]:
     config, parts = finished.config, finished.parts
     learned = [
         (config.learner.algorithm, seed, write(finished, run_dir, run_dir / FOLDER / f"bundle-seed-{seed}", i).policy)
@@ -72,8 +66,8 @@ def _results(finished: Finished, run_dir: Path) -> list[Result]:
     ]
     results = []
     for name in config.evaluate.fills:
-        for quoter, strategy in baselines(config, parts.train):
-            results.append(Result(_backtest(config, parts, strategy, quoter, name)))
+        for baseline in baselines:
+            results.append(Result(_backtest(config, parts, baseline.quoter, baseline.name, name)))
         for quoter, seed, policy in learned:
             results.append(Result(_backtest(config, parts, policy, quoter, name), learned=True, seed=seed))
     return results

@@ -1,6 +1,6 @@
 """From a configuration's market to the tape of a run and its parts in time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jaxmm.config import Config, RecordingMarket, SyntheticSource, TapeMarket
@@ -43,7 +43,8 @@ def _from_recording(market: RecordingMarket, run_dir: Path) -> Tape:
     from jaxmm.tape.build import build_tape
 
     store = run_dir / "store"
-    instrument = Instrument.from_yaml(market.instrument)
+    fees = {name: getattr(market, name) for name in ("maker_fee", "taker_fee") if getattr(market, name) is not None}
+    instrument = replace(Instrument.from_yaml(market.instrument), **fees)
     if not store.exists():
         import_recording(market.paths, market.format, instrument, store, market.fix_clock)
     return build_tape(open_store(store), run_dir / "tape", market.clock, market.levels)

@@ -14,7 +14,7 @@ from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.result import unit_of
 from jaxmm.exchange.engine import Rules
-from jaxmm.exchange.replay import replay_of
+from jaxmm.exchange.replay import check_money, replay_of
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.learn.dqn import DQN, DQNConfig
 from jaxmm.learn.learner import Learner
@@ -33,7 +33,7 @@ def check(config: Config) -> None:
     for name in (config.venue.fills, *config.evaluate.fills):
         FillModel.parse(name)
     for strategy in config.evaluate.baselines:
-        strategy_from(strategy.name, strategy.settings)
+        strategy_from(strategy.name, {**strategy.settings, **dict.fromkeys(strategy.tune, 1)})
 
 
 def latency_of(config: Config) -> Latency:
@@ -52,8 +52,9 @@ def actions_of(config: Config) -> Actions:
 def env_params_of(config: Config, tape: Tape) -> Params:
     """The environment over one part of the tape. Raises `InputError` where an episode does not fit it."""
     env = config.env
+    check_money(tape, env.max_position_lots)
     params = Params(
-        replay=replay_of(tape, latency_of(config)),
+        replay=replay_of(tape, latency_of(config), max(env.queue_levels, tape.levels)),
         rules=Rules.of(FillModel.parse(config.venue.fills)),
         actions=jax.tree.map(jnp.asarray, actions_of(config)),
         weights=_weights(env.reward),

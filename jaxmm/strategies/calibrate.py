@@ -17,6 +17,7 @@ _FAST_PER_SLOW = 10
 _BLOCKS = 20
 _NEAREST_DEPTH = 0.5
 _FEWEST_ORDERS = 10
+_REACHED = 0.9  # share of orders within the depths that are fitted, where the book's levels are fewer
 
 
 class Recorded(Protocol):
@@ -61,7 +62,9 @@ def calibrate(tape: Recorded) -> Calibration:
     ts_ns = np.asarray(tape.ts_ns)
     sigma, sigma_se = volatility(ts_ns, np.asarray(tape.book_price[:, :, 0]).mean(axis=1))
     reaches, span_s = trade_reaches(np.asarray(tape.exch_ts), np.asarray(tape.event), np.asarray(tape.best))
-    a, k, a_se, k_se = fill_intensity(reaches, span_s, depths=tape.book_price.shape[2])
+    a, k, a_se, k_se = fill_intensity(
+        reaches, span_s, depths=max(tape.book_price.shape[2], math.ceil(np.quantile(reaches, _REACHED)))
+    )
     return Calibration(sigma, a, k, sigma_se, a_se, k_se, (int(ts_ns[0]), int(ts_ns[-1])))
 
 
@@ -117,7 +120,7 @@ def fill_intensity(reaches: np.ndarray, span_s: float, depths: int) -> tuple[flo
 
     λ(δ) = A·exp(−kδ) is the rate of orders that reach depth δ on one side (Avellaneda & Stoikov 2008, section 2.5),
     here the least-squares line through ln λ at the depths ½, 1½, … ticks that at least ten orders reach, and at most at
-    the first `depths` of them: as many as the book has levels for our quotes. Each depth weighs the same: nearly all
+    the first `depths` of them: as many as our quotes may use. Each depth weighs the same: nearly all
     orders end at the touch, where a queue stands before us, and likelihood would fit that depth alone.
     The counts N are nested Poisson numbers, so cov(ln Nᵢ, ln Nⱼ) = 1/max(Nᵢ, Nⱼ), from which the errors follow.
     """
