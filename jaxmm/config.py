@@ -186,7 +186,7 @@ class Training(Section):
     """Stop after this many validations without a better one for any seed; none: train to the end."""
 
 
-SPREADS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+SPREADS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 RISKS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 
 

@@ -15,79 +15,66 @@ class State(NamedTuple):
     time: jax.Array  # int32 []
 
 
-class Chain(NamedTuple):
-    """Parameters of `Probe`: what is observed is 0 first, then 1."""
+class Case(NamedTuple):
+    """Parameters of `Probe`: 0 is observed first, then 1; or ±1, to be matched."""
 
-    rewards: tuple[float, float] = (1.0, 0.0)  # for leaving 0 and for leaving 1
+    rewards: tuple[float, float] = (1.0, 0.0)  # for leaving 0 and for leaving 1, whatever the action
     steps: int = 1  # of an episode
     truncates: bool = False  # else it terminates
+    match: bool = False  # show ±1 and reward the action that is right for it
 
 
-ONE_REWARD = Chain()  # the value of 0 is 1
-LATER_REWARD = Chain((0.0, 1.0), steps=2)  # values γ and 1
-CUT_SHORT = Chain((0.0, 1.0), steps=3, truncates=True)  # reward 1 in state 1 for ever: values γ/(1 − γ) and 1/(1 − γ)
+ONE_REWARD = Case()  # the value of 0 is 1
+LATER_REWARD = Case((0.0, 1.0), steps=2)  # values γ and 1
+CUT_SHORT = Case((0.0, 1.0), steps=3, truncates=True)  # reward 1 in state 1 for ever: values γ/(1 − γ) and 1/(1 − γ)
+MATCH = Case(match=True)  # action 1 is right for +1, action 0 for −1; right is worth 1
 
 
-class Probe(Environment[State, Chain]):
-    """A chain with one action, so that only values are to be learned."""
-
-    actions = 1
+class Probe(Environment[State, Case]):
+    """All cases in one environment, so that a learner compiles once for all."""
 
     @property
-    def default_params(self) -> Chain:
-        return Chain()
+    def default_params(self) -> Case:
+        return Case()
 
-    def reset_env(self, key: jax.Array, params: Chain) -> tuple[jax.Array, State]:
-        state = State(self.first(key), jnp.zeros((), jnp.int32))
-        return state.observed[None], state
+    def reset_env(self, key: jax.Array, params: Case) -> tuple[jax.Array, State]:
+        shown = jnp.where(params.match, jax.random.rademacher(key, (), jnp.float32), 0.0)
+        return shown[None], State(shown, jnp.zeros((), jnp.int32))
 
     def step_env(
-        self, key: jax.Array, state: State, action: jax.Array, params: Chain
+        self, key: jax.Array, state: State, action: jax.Array, params: Case
     ) -> tuple[jax.Array, State, jax.Array, jax.Array, Info]:
         stepped = State(jnp.ones(()), state.time + 1)
-        reward = self.reward(state, action, params)
+        reward = jnp.where(
+            params.match, self.score(state.observed, action), jnp.where(state.observed == 0, *params.rewards)
+        )
         ends = (stepped.time >= params.steps) & ~jnp.asarray(params.truncates)
         return stepped.observed[None], stepped, reward, ends, {"reward/probe": reward}
 
-    def is_truncated(self, state: State, params: Chain) -> jax.Array:
+    def is_truncated(self, state: State, params: Case) -> jax.Array:
         return (state.time >= params.steps) & jnp.asarray(params.truncates)
 
-    def first(self, key: jax.Array) -> jax.Array:
-        return jnp.zeros(())
+    def score(self, shown: jax.Array, action: jax.Array) -> jax.Array:
+        return jnp.where((shown > 0) == (action == 1), 1.0, 0.0)
 
-    def reward(self, state: State, action: jax.Array, params: Chain) -> jax.Array:
-        return jnp.where(state.observed == 0, *params.rewards)
+    def action_space(self, params: Case) -> Discrete | Box:
+        return Discrete(2)
 
-    def action_space(self, params: Chain) -> Discrete | Box:
-        return Discrete(self.actions)
-
-    def observation_space(self, params: Chain) -> Box:
+    def observation_space(self, params: Case) -> Box:
         return Box(-1.0, 1.0, (1,))
 
 
-class Match(Probe):
-    """±1 is shown; action 1 is right for +1, action 0 for −1; right is worth 1."""
+class Aim(Probe):
+    """The best continuous action is 3/4 of the ±1 shown, in a box of ±1/2: its edge."""
 
-    actions = 2
+    def score(self, shown: jax.Array, action: jax.Array) -> jax.Array:
+        return -((action[0] - 0.75 * shown) ** 2)
 
-    def first(self, key: jax.Array) -> jax.Array:
-        return jax.random.rademacher(key, (), jnp.float32)
-
-    def reward(self, state: State, action: jax.Array, params: Chain) -> jax.Array:
-        return jnp.where((state.observed > 0) == (action == 1), 1.0, 0.0)
-
-
-class Aim(Match):
-    """±1 is shown; the best continuous action is 3/4 of it in a box of ±1/2, so its edge."""
-
-    def reward(self, state: State, action: jax.Array, params: Chain) -> jax.Array:
-        return -((action[0] - 0.75 * state.observed) ** 2)
-
-    def action_space(self, params: Chain) -> Box:
+    def action_space(self, params: Case) -> Box:
         return Box(-0.5, 0.5, (1,))
 
 
-PROBE, MATCH, AIM = Probe(), Match(), Aim()  # one object each: a learner of the same environment compiles once
+PROBE, AIM = Probe(), Aim()  # one object each, since environments are compared by identity
 
 
 @jax.jit

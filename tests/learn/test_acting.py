@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import AIM, MATCH, Chain
+from probes import AIM, MATCH, PROBE
 
 from jaxmm.learn.acting import Acting, Policy
 from jaxmm.learn.dqn import DQN, DQNConfig
@@ -11,10 +11,10 @@ from jaxmm.learn.ppo import PPO, PPOConfig
 
 PPO_CONFIG = PPOConfig(hidden=(8, 4), activation="relu")
 LEARNERS = [
-    PPO(MATCH, Chain(), PPO_CONFIG),
-    PPO(AIM, Chain(), PPO_CONFIG),
-    DQN(MATCH, Chain(), DQNConfig(hidden=(8,), dueling=False)),
-    DQN(MATCH, Chain(), DQNConfig(hidden=(8,), dueling=True)),
+    PPO(PROBE, MATCH, PPO_CONFIG),
+    PPO(AIM, MATCH, PPO_CONFIG),
+    DQN(PROBE, MATCH, DQNConfig(hidden=(8,), dueling=False)),
+    DQN(PROBE, MATCH, DQNConfig(hidden=(8,), dueling=True)),
 ]
 
 

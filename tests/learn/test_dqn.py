@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import AIM, CUT_SHORT, LATER_REWARD, MATCH, ONE_REWARD, PROBE, Chain, begin, trained, update
+from probes import AIM, CUT_SHORT, LATER_REWARD, MATCH, ONE_REWARD, PROBE, Case, begin, trained, update
 
 from jaxmm.errors import InputError
 from jaxmm.learn.checkpoint import Checkpoints
@@ -30,9 +30,9 @@ PLAIN = dataclasses.replace(
 )
 
 
-def values(chain: Chain, config: DQNConfig) -> np.ndarray:
+def values(case: Case, config: DQNConfig) -> np.ndarray:
     """Learned values of observing 0 and 1."""
-    learner = DQN(PROBE, chain, config)
+    learner = DQN(PROBE, case, config)
     return np.asarray(learner.value(trained(learner, 20), jnp.array([[0.0], [1.0]])))[:, 0]
 
 
@@ -51,14 +51,14 @@ def test_the_end_of_the_data_is_not_the_end_of_the_rewards(config):
 
 
 def test_the_best_action_follows_the_observation():
-    learner = DQN(MATCH, Chain(), FULL)
+    learner = DQN(PROBE, MATCH, FULL)
     state = trained(learner, 20)
     assert learner.greedy(learner.policy(state), jnp.array([[-1.0], [1.0]])).tolist() == [0, 1]
     np.testing.assert_allclose(learner.value(state, jnp.array([[1.0]])), [[0, 1]], atol=0.1)
 
 
 def test_the_networks_wait_for_the_memory_to_fill_and_exploration_fades():
-    learner = DQN(MATCH, Chain(), FULL)
+    learner = DQN(PROBE, MATCH, FULL)
     state, first = update(learner, begin(learner, jax.random.key(0)))
     assert state.learnt.gradient_steps == 50 - 64 // 8 + 1
     assert first["epsilon"] == pytest.approx(1 - 0.9 * (24.5 * 8 / 2000), rel=1e-4)
@@ -68,7 +68,7 @@ def test_the_networks_wait_for_the_memory_to_fill_and_exploration_fades():
 
 
 def test_double_values_the_online_choice_by_the_target_network():
-    learner = DQN(MATCH, Chain(), dataclasses.replace(FULL, dueling=False))
+    learner = DQN(PROBE, MATCH, dataclasses.replace(FULL, dueling=False))
     online = learner.network.init(jax.random.key(1), jnp.zeros(1))["params"]
     target = online | {"q_out": jax.tree.map(jnp.negative, online["q_out"])}
     seen = jax.random.normal(jax.random.key(3), (50, 1))
@@ -84,7 +84,7 @@ def test_double_values_the_online_choice_by_the_target_network():
     ("period", "rate", "moves"), [(3, 1.0, [0, 0, 1, 1]), (1, 0.25, [0.25, 0.4375, 0.578125, 0.68359375])]
 )
 def test_the_target_network_moves_at_once_or_little_by_little(period, rate, moves):
-    learner = DQN(MATCH, Chain(), dataclasses.replace(FULL, target_period=period, target_rate=rate))
+    learner = DQN(PROBE, MATCH, dataclasses.replace(FULL, target_period=period, target_rate=rate))
     learnt = Learnt(params=1.0, target=0.0, optimiser=(), gradient_steps=0)
     targets = []
     for step in range(1, 5):
@@ -94,7 +94,7 @@ def test_the_target_network_moves_at_once_or_little_by_little(period, rate, move
 
 
 def test_training_goes_on_from_a_checkpoint_bit_equal(tmp_path):
-    learner = DQN(MATCH, Chain(), FULL)
+    learner = DQN(PROBE, MATCH, FULL)
     middle = trained(learner, 3)
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(3, middle)
@@ -109,7 +109,7 @@ def test_training_goes_on_from_a_checkpoint_bit_equal(tmp_path):
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
-    shapes = jax.eval_shape(begin, DQN(MATCH, Chain(), PLAIN), jax.random.key(0))
+    shapes = jax.eval_shape(begin, DQN(PROBE, MATCH, PLAIN), jax.random.key(0))
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, {"weights": jnp.zeros(3)})
         with pytest.raises(InputError, match="not a checkpoint of this learner and environment"):
@@ -131,4 +131,4 @@ def test_impossible_settings_are_refused(wrong, sentence):
 
 def test_a_continuous_action_space_is_refused():
     with pytest.raises(InputError, match="Aim acts continuously; DQN needs discrete actions"):
-        _ = DQN(AIM, Chain(), FULL).network
+        _ = DQN(AIM, MATCH, FULL).network

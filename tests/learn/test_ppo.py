@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from probes import AIM, CUT_SHORT, LATER_REWARD, MATCH, ONE_REWARD, PROBE, Chain, begin, trained, update
+from probes import AIM, CUT_SHORT, LATER_REWARD, MATCH, ONE_REWARD, PROBE, Case, begin, trained, update
 
 from jaxmm.errors import InputError
 from jaxmm.learn.acting import Policy
@@ -23,9 +23,9 @@ QUICK = PPOConfig(
 )
 
 
-def values(chain: Chain) -> np.ndarray:
+def values(case: Case) -> np.ndarray:
     """Learned values of observing 0 and 1."""
-    learner = PPO(PROBE, chain, QUICK)
+    learner = PPO(PROBE, case, QUICK)
     return np.asarray(learner.value(trained(learner, 120), jnp.array([[0.0], [1.0]])))
 
 
@@ -42,13 +42,13 @@ def test_the_end_of_the_data_is_not_the_end_of_the_rewards():
 
 
 def test_a_discrete_action_follows_the_observation():
-    learner = PPO(MATCH, Chain(), QUICK)
+    learner = PPO(PROBE, MATCH, QUICK)
     policy = learner.policy(trained(learner, 60))
     assert learner.greedy(policy, jnp.array([[-1.0], [1.0]])).tolist() == [0, 1]
 
 
 def test_a_continuous_action_follows_the_observation_to_the_edge_of_its_box():
-    learner = PPO(AIM, Chain(), QUICK)
+    learner = PPO(AIM, MATCH, QUICK)
     actions = learner.greedy(learner.policy(trained(learner, 120)), jnp.array([[-1.0], [1.0]]))
     np.testing.assert_allclose(actions, [[-0.5], [0.5]], atol=0.1)
     assert jnp.abs(actions).max() <= 0.5
@@ -102,9 +102,9 @@ def test_a_clipped_value_loss_is_the_larger_of_both():
 
 def test_numbers_of_the_config_may_differ_along_a_vmap_axis():
     rates = jnp.array([0.0, 1e-2])
-    learner = PPO(MATCH, Chain(), dataclasses.replace(QUICK, learning_rate=rates))
-    axes = PPO(MATCH, None, dataclasses.replace(jax.tree.map(lambda _: None, QUICK), learning_rate=0))
-    state = begin(PPO(MATCH, Chain(), QUICK), jax.random.key(0))
+    learner = PPO(PROBE, MATCH, dataclasses.replace(QUICK, learning_rate=rates))
+    axes = PPO(PROBE, None, dataclasses.replace(jax.tree.map(lambda _: None, QUICK), learning_rate=0))
+    state = begin(PPO(PROBE, MATCH, QUICK), jax.random.key(0))
     after, metrics = jax.jit(jax.vmap(lambda le, s: le.update(s), in_axes=(axes, None)))(learner, state)
     moved = np.abs(after.params["actor_out"]["kernel"] - state.params["actor_out"]["kernel"]).max((1, 2))
     assert moved[0] == 0 < moved[1]
@@ -113,7 +113,7 @@ def test_numbers_of_the_config_may_differ_along_a_vmap_axis():
 
 def test_the_first_update_starts_from_ratios_of_one_and_the_rate_anneals_to_nothing():
     still = dataclasses.replace(QUICK, learning_rate=0.5, anneal_steps=512.0, max_grad_norm=0.0)
-    learner = PPO(MATCH, Chain(), still)
+    learner = PPO(PROBE, MATCH, still)
     state, rates = begin(learner, jax.random.key(0)), []
     for _ in range(3):
         state, metrics = update(learner, state)

@@ -2,7 +2,7 @@
 
 import sys
 
-from probes import MATCH, Chain
+from probes import MATCH, PROBE
 
 from jaxmm.learn.loop import Progress, train
 from jaxmm.learn.ppo import PPO, PPOConfig
@@ -10,7 +10,7 @@ from jaxmm.learn.ppo import PPO, PPOConfig
 
 def learner(num_envs: int = 4) -> PPO:
     config = PPOConfig(num_envs=num_envs, num_steps=8, num_epochs=2, num_minibatches=2, hidden=(8,))
-    return PPO(MATCH, Chain(), config)
+    return PPO(PROBE, MATCH, config)
 
 
 def run(run_dir, updates: int, seeds: int = 2, num_envs: int = 4, **options) -> Progress:
