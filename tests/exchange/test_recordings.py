@@ -1,0 +1,93 @@
+"""Engine = plain venue on every fill of real recordings, whole and sliced; a backtest adds up to the last half-tick."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxmm.data.store import import_recording, open_store
+from jaxmm.evaluate.backtest import backtest
+from jaxmm.exchange import engine, replay
+from jaxmm.exchange.reference import ASK, BID
+from jaxmm.exchange.types import FillModel, Latency, QueueModel
+from jaxmm.instrument import Instrument
+from jaxmm.strategies.skewed import SkewedSpread
+from jaxmm.tape.build import build_tape
+from jaxmm.tape.tape import Tape
+from tests.exchange.streams import Table, run_engine, run_reference, stack
+
+MODELS = [FillModel(queue, partial) for queue in QueueModel for partial in (False, True)]
+LATENCY = Latency(10_000_000, 10_000_000)
+RECORDINGS = {
+    "usdm-btc": ("binance_usdm/btcusdt_20240808.gz", "binance_usdm_btcusdt", "100ms"),
+    "usdm-eth": ("binance_usdm/ethusdt_20240808.gz", "binance_usdm_ethusdt", "200ev"),
+    "spot-btc": ("binance_spot/btcusdt_20240808.gz", "binance_spot_btcusdt", "100ms"),
+}
+
+
+@pytest.fixture(scope="module", params=list(RECORDINGS))
+def recorded(request, shared_data, tmp_path_factory) -> Tape:
+    """The first part of a recording as a tape."""
+    path, instrument, clock = RECORDINGS[request.param]
+    folder = tmp_path_factory.mktemp(request.param)
+    described = Instrument.from_yaml(f"configs/instruments/{instrument}.yaml")
+    import_recording([shared_data / path], "binance", described, folder / "store", fix_clock=True)
+    return build_tape(open_store(folder / "store"), folder / "tape", clock, 20)
+
+
+def quotes_near(tape: Tape, seed: int) -> Table:
+    """Quotes that sit at, inside and behind the touch, stay for a while, and now and then cross or flatten."""
+    rng = np.random.default_rng(seed)
+    d = tape.decisions
+    steps = np.arange(d) - np.arange(d) % 3
+    bid = tape.book_price[steps, 0, 0] - rng.integers(-2, 6, d)[steps]
+    ask = tape.book_price[steps, 1, 0] + rng.integers(-2, 6, d)[steps]
+    lots = rng.integers(0, 30, (2, d))[:, steps]
+    columns = (bid, lots[0], ask, lots[1])
+    return Table(*(column.astype(np.int32) for column in columns), rng.random(d) < 0.01)
+
+
+def test_the_engine_fills_what_the_plain_venue_fills_on_a_recording(recorded):
+    tape = recorded.slice(300, 1500)
+    table = quotes_near(tape, 1)
+    prepared = replay.replay_of(tape, LATENCY, levels=500)
+    post_only = [model.partial for model in MODELS]
+    rules = stack([engine.Rules.of(model, only) for model, only in zip(MODELS, post_only, strict=True)])
+    batch = stack([prepared] * len(MODELS))
+    steps = jax.tree.map(np.asarray, run_engine(batch, stack([table] * len(MODELS)), rules))
+    for i, (model, only) in enumerate(zip(MODELS, post_only, strict=True)):
+        run = run_reference(tape, table, LATENCY, model, only)
+        assert steps.outside[i].sum() == 0
+        np.testing.assert_array_equal(steps.position[i], run.positions[1:], err_msg=model.name)
+        for side, lots in ((BID, steps.bought[i]), (ASK, steps.sold[i])):
+            known = np.zeros(tape.decisions, int)
+            for fill in run.fills:
+                if fill.side == side:
+                    known[fill.decision] += fill.qty
+            np.testing.assert_array_equal(lots, known[1:], err_msg=model.name)
+        assert len(run.fills) > 10, model.name
+
+
+def test_a_slice_replays_as_that_part_of_the_whole_tape(recorded):
+    start, stop = 400, 900
+    whole, part = replay.replay_of(recorded, LATENCY), replay.replay_of(recorded.slice(start, stop), LATENCY)
+    np.testing.assert_array_equal(whole.time.book_price[start:stop], part.time.book_price)
+    np.testing.assert_array_equal(whole.time.book_qty[start:stop], part.time.book_qty)
+    first, offset = int(whole.time.known[start]), int(part.time.known[0])
+    np.testing.assert_array_equal(whole.time.known[start:stop] - first, part.time.known - offset)
+    span = int(whole.time.known[stop - 1]) - first
+    begin = offset + max(int(part.time.arrive[0]) - int(part.time.known[0]), 0)
+    np.testing.assert_array_equal(whole.events[first:][begin - offset : span], part.events[begin : offset + span])
+
+
+def test_a_backtest_on_a_recording_adds_up_to_the_last_half_tick(recorded):
+    tape = recorded.slice(300, 900)
+    quoter = SkewedSpread(half_spread_ticks=2.0, skew_ticks=0.2, lots=3, max_position_lots=30)
+    result = backtest(
+        tape, quoter, name="skewed", latency=LATENCY, model=FillModel(QueueModel.TOUCH, True), max_position_lots=30
+    )
+    fills = result.fills
+    assert len(fills.qty) > 20
+    cash = -(fills.side.astype(np.int64) * fills.qty * 2 * fills.price).sum()
+    assert result.pnl.sum() == cash + result.position[-1] * result.mid[-1]
+    assert result.position[-1] == (fills.side.astype(np.int64) * fills.qty).sum()
+    assert np.abs(result.position).max() <= 33
