@@ -1,17 +1,19 @@
 """The one command `jaxmm`. Rooms are imported when a command runs, so that `--help` answers at once.
 
-With `--json` a command prints one JSON object on stdout; progress and logs go to stderr. Exit codes: 0 done, 2 bad
-input, 1 our fault.
+With `--json` a command prints one JSON object on stdout; progress and logs go to stderr. Whatever goes wrong is said in
+one line. Exit codes: 0 done, 2 bad input, 1 our fault, 130 stopped by Ctrl-C.
 """
 
-import json
+import os
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from jaxmm.errors import InputError
+from jaxmm.files import OF_THE_DISK
 
 app = typer.Typer(
     help="A crypto market maker's whole loop: record, replay, train, evaluate, export, quote.",
@@ -24,6 +26,9 @@ data = typer.Typer(help="Recordings: import them into a store, and check a store
 tape = typer.Typer(help="Tapes: what a simulator reads, cut at decisions.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(tape, name="tape")
+
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+"""What a wrong command, option or argument raises; its home moved between versions of typer."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override a value; may be repeated.")]
@@ -104,9 +109,10 @@ def train(
     Example: jaxmm train configs/binance_btcusdt.yaml --set train.total_steps=200000 --out runs/btc
     """
     from jaxmm.config import load_config
+
+    loaded = load_config(config, tuple(set_ or ()))  # a typo is answered before JAX is loaded
     from jaxmm.runs.training import train as train_run
 
-    loaded = load_config(config, tuple(set_ or ()))
     _answer(train_run(loaded, out, resume=resume), json_out)
 
 
@@ -165,32 +171,60 @@ def backtest(
 
 
 def main() -> None:
-    """The command's entry point."""
+    """The entry point of `jaxmm`."""
+    _log_to_stderr()
     try:
-        app(standalone_mode=True)
+        with typer.main.get_command(app).make_context("jaxmm", sys.argv[1:]) as context:
+            context.command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except USAGE_ERROR as error:
+        _fail_usage(error)
     except InputError as error:
-        print(f"jaxmm: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(2, str(error))
     except KeyboardInterrupt as stop:
-        print(f"jaxmm: stopped{f': {stop}' if str(stop) else ''}", file=sys.stderr)
-        sys.exit(130)
+        _fail(130, f"stopped{f': {stop}' if str(stop) else ''}")
+    except BrokenPipeError:  # whoever read our answer has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            _fail(2, f"{error.filename or 'a file'}: {error.strerror}; free some space or name another place")
+        if os.environ.get("JAXMM_DEBUG") == "1":
+            traceback.print_exc()
+        _fail(1, f"our fault: {type(error).__name__}: {error}; please report it with what JAXMM_DEBUG=1 shows")
+
+
+def _fail(code: int, sentence: str) -> NoReturn:
+    print("jaxmm:", *sentence.split(), file=sys.stderr)
+    sys.exit(code)
+
+
+def _fail_usage(error: Any) -> NoReturn:
+    said, command = error.format_message(), error.ctx.command_path if error.ctx else "jaxmm"
+    if said.startswith("Usage:"):  # a command of commands without one
+        print(said, file=sys.stderr)
+        sys.exit(2)
+    _fail(2, f"{said.rstrip('.')}; see `{command} --help`")
+
+
+def _log_to_stderr() -> None:
+    import structlog
+
+    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))
 
 
 def _settings(overrides: list[str]) -> dict[str, Any]:
-    import yaml
+    from jaxmm.config import read_override
 
-    values = {}
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals or not name:
-            raise InputError(f"--set {override}: write it as name=value")
-        values[name] = yaml.safe_load(text)
-    return values
+    return dict(read_override(override) for override in overrides)
 
 
 def _answer(values: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(values))
+        import orjson
+
+        print(orjson.dumps(values).decode())  # what is not a finite number is null
         return
     width = max(map(len, values))
     for name, value in values.items():

@@ -3,6 +3,7 @@
 This module imports no JAX: the quoter reads configurations too.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -237,10 +238,10 @@ class Config(Section):
 def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
     """Reads a YAML file; `overrides` are `a.b=value` with YAML values. Raises `InputError` on anything unknown."""
     try:
-        values = yaml.safe_load(Path(path).read_text())
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give the path of a configuration") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: a configuration is a mapping with {', '.join(Config.model_fields)}")
@@ -262,20 +263,33 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json", by_alias=True), sort_keys=False)
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def read_override(override: str) -> tuple[str, Any]:
+    """Name and value of `name=value`, the value read as YAML, or as a number where only YAML 1.1 finds none in `1e-3`.
+
+    Raises `InputError` where it is not of this form.
+    """
     name, equals, text = override.partition("=")
     if not equals or not name:
-        raise InputError(f"--set {override}: write it as name.of.field=value")
+        raise InputError(f"--set {override}: write it as name=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {override}: {text!r} is no YAML value") from error
+    return name, float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+
+
+_EXPONENT = re.compile(r"[+-]?[0-9.]+[eE][+-]?[0-9]+")
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    name, value = read_override(override)
     *parents, last = name.split(".")
     for parent in parents:
         below = values.setdefault(parent, {})
         if not isinstance(below, dict):
             raise InputError(f"--set {override}: {parent!r} is a value, not a section")
         values = below
-    try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {override}: {text!r} is no YAML value") from error
+    values[last] = value
 
 
 def _sentence(error: ValidationError) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jaxmm.errors import InputError
 
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR)
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOTDIR)
+"""Errors of the system that a user can mend."""
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def whole_folder(out: str | Path, marker: str) -> Iterator[Path]:
         yield partial
         _replace(partial, out)
     except OSError as error:
-        if error.errno in _OF_THE_DISK:
+        if error.errno in OF_THE_DISK:
             raise InputError(f"{out}: {error.strerror}; free some space or name another folder") from error
         raise
     finally:

@@ -85,10 +85,10 @@ class Instrument:
         import yaml
 
         try:
-            values = yaml.safe_load(Path(path).read_text())
+            values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}; give the path of an instrument YAML file") from error
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not YAML ({error})") from error
         return cls.from_dict(values, where=str(path))
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from jaxmm.data.arrow import column, rebatch
 from jaxmm.data.schema import COLUMNS, event_schema
+from jaxmm.errors import InputError
 from jaxmm.instrument import Instrument
 
 DAY_NS = 86_400 * 10**9
@@ -60,8 +61,14 @@ def day_files(folder: Path) -> list[Path]:
 
 
 def read_days(folder: Path, batch_rows: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Record batches of at most `batch_rows` rows over all days, in received order."""
+    """Record batches of at most `batch_rows` rows over all days, in received order.
+
+    Raises `InputError` on a file that is missing a part of itself.
+    """
     for path in day_files(folder):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=batch_rows, columns=columns or COLUMNS.names):
-                yield batch.replace_schema_metadata(None)
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=batch_rows, columns=columns or COLUMNS.names):
+                    yield batch.replace_schema_metadata(None)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(f"{path}: damaged ({error}); import the recording again") from error

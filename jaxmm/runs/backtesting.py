@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jaxmm.errors import InputError
+from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.backtest import backtest as run_backtest
 from jaxmm.evaluate.metrics import metrics
 from jaxmm.evaluate.result import Backtest
@@ -31,6 +31,8 @@ def backtest(
 ) -> dict[str, Any]:
     """Runs `quoter`, a strategy's name or a bundle's folder, and returns its scores as plain values."""
     model, delays = FillModel.parse(fills), parse_latency(latency)
+    if fills_out is not None and (fills_out.is_dir() or not fills_out.parent.is_dir()):
+        raise InputError(f"--fills-out {fills_out}: no file can be there; name one in a folder that exists")
     opened = Tape.open(tape)
     chosen, limit = _quoter(quoter, opened, settings, max_position_lots)
     result = run_backtest(opened, chosen, name=quoter, latency=delays, model=model, max_position_lots=limit)
@@ -66,7 +68,7 @@ def _quoter(name: str, tape: Tape, settings: dict[str, Any], limit: int | None) 
     if Path(name).is_dir():
         return _bundle(name, tape, settings, limit)
     if name not in STRATEGIES:
-        raise InputError(f"{name!r} is neither a bundle's folder nor a strategy; strategies: {', '.join(STRATEGIES)}")
+        raise InputError(f"{name!r} is neither a bundle's folder nor a strategy; {nearest(name, STRATEGIES)}")
     if limit is not None:
         settings = {"max_position_lots": limit} | settings
     strategy = strategy_from(name, settings)

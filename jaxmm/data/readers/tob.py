@@ -58,10 +58,10 @@ class TobColumns:
     def from_yaml(cls, path: str | Path) -> "TobColumns":
         """A mapping file with any of these fields. Raises `InputError` on unknown ones."""
         try:
-            values = yaml.safe_load(Path(path).read_text()) or {}
+            values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}; give the path of a YAML file of column names") from error
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not YAML ({error})") from error
         names = [field.name for field in dataclasses.fields(cls)]
         if not isinstance(values, dict):
