@@ -295,24 +295,27 @@ def _override(values: dict[str, Any], override: str) -> None:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     steps = [str(step) for step in first["loc"] if step not in TAGS]
+    where = ".".join(steps)
     if first["type"] == "extra_forbidden":
-        valid = _names_beside(first["loc"])
-        return f"unknown field {'.'.join(steps)!r}; {nearest(steps[-1], valid)}"
+        valid = [f.alias or n for kind in _sections_at(first["loc"][:-1]) for n, f in kind.model_fields.items()]
+        return f"unknown field {where!r}; {nearest(steps[-1], valid)}"
+    if first["type"] == "union_tag_not_found":
+        return f"{where}.kind is missing; it is one of {', '.join(map(_tag, _sections_at(first['loc'])))}"
     given = "" if first["type"] == "missing" else f" (got {first['input']!r})"
-    return f"{'.'.join(steps)}: {first['msg']}{given}"
+    return f"{where}: {first['msg']}{given}"
 
 
-def _names_beside(loc: tuple[int | str, ...]) -> list[str]:
-    """The valid names of the section in which `loc` ends."""
+def _sections_at(loc: tuple[int | str, ...]) -> list[Any]:
+    """The section types that may stand at `loc`."""
     kinds: list[Any] = [Config]
-    for step in loc[:-1]:
+    for step in loc:
         below: list[Any] = []
         for kind in kinds:
             tagged = [k for k in _variants(kind) if step == _tag(k)]
             fields = {(f.alias or n): f for n, f in getattr(kind, "model_fields", {}).items()}
             below += tagged or (_variants(fields[step].annotation) if step in fields else [kind])
         kinds = below
-    return [f.alias or n for kind in kinds for n, f in getattr(kind, "model_fields", {}).items()]
+    return kinds
 
 
 def _variants(annotation: Any) -> list[Any]:
