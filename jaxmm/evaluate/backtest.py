@@ -4,7 +4,7 @@ D decisions. Fills are recomputed in 64 bits on the host from the engine's integ
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,25 +22,18 @@ from jaxmm.tape.tape import Tape
 Array = Any
 
 
-class Trace(NamedTuple):
-    """What a run leaves per decision k = 0 … D − 2; `step` is what became known at k + 1."""
+def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) -> Step:
+    """One quoter over the whole replay: a `Step` of arrays [D − 1], entry k − 1 known at decision k.
 
-    bid: Array  # int32, ticks of our bid after deciding; 0: none
-    ask: Array  # int32
-    step: Step
-
-
-def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) -> Trace:
-    """One quoter over the whole replay; pure, so that callers may jit, and vmap over quoters or rules."""
+    Pure, so that callers may jit, and vmap over quoters or rules.
+    """
 
     def body(carry: tuple, k: Array) -> tuple:
         venue, position = carry
         view = view_of(replay, venue, position, k, jnp.float32(1))
         quotes = within_position(quoter.quote(view, jnp), position, max_position_lots, jnp)
         venue, stepped = step(replay, venue, position, quotes, k, rules)
-        bid, ask = venue.bid.working, venue.ask.working
-        shown = Trace(jnp.where(bid.lots > 0, bid.key, 0), jnp.where(ask.lots > 0, -ask.key, 0), stepped)
-        return (venue, stepped.position), shown
+        return (venue, stepped.position), stepped
 
     start = (empty_venue(), jnp.int32(0))
     decisions = jnp.arange(replay.decisions - 1, dtype=jnp.int32)
@@ -71,10 +64,10 @@ def backtest(
     rules, limit, levels = Rules.of(model, post_only), jnp.int32(max_position_lots), tape.levels
     while True:
         replay = replay_of(tape, latency, levels)
-        trace = jax.tree.map(np.asarray, _run(replay, quoter, limit, rules))
-        outside = np.flatnonzero(trace.step.outside)
+        steps = jax.tree.map(np.asarray, _run(replay, quoter, limit, rules))
+        outside = np.flatnonzero(steps.outside)
         if not len(outside):
-            return to_backtest(tape, trace, int(replay.first_event), name, latency, model)
+            return to_backtest(tape, steps, int(replay.first_event), name, latency, model)
         if levels >= MOST_LEVELS:
             raise InputError(
                 f"backtest of {name}: {len(outside)} quotes, the first at decision {outside[0]}, lie more than "
@@ -83,9 +76,8 @@ def backtest(
         levels = min(8 * levels, MOST_LEVELS)
 
 
-def to_backtest(tape: Tape, trace: Trace, first_event: int, name: str, latency: Latency, model: FillModel) -> Backtest:
-    """A run's arrays [D − 1] as a `Backtest`."""
-    steps = trace.step
+def to_backtest(tape: Tape, steps: Step, first_event: int, name: str, latency: Latency, model: FillModel) -> Backtest:
+    """The steps of a run as a `Backtest`."""
     mid = _wide(tape.book_price[:, 0, 0]) + _wide(tape.book_price[:, 1, 0])
     exch_mid = exchange_mid(tape)
     fills = _fills(tape, steps, first_event, latency, exch_mid)
@@ -99,8 +91,8 @@ def to_backtest(tape: Tape, trace: Trace, first_event: int, name: str, latency: 
         ts_ns=np.asarray(tape.ts_ns),
         mid=mid,
         position=np.concatenate([first, _wide(steps.position)]),
-        bid=np.concatenate([_wide(trace.bid), first]),
-        ask=np.concatenate([_wide(trace.ask), first]),
+        bid=np.concatenate([_wide(steps.bid_quote), first]),
+        ask=np.concatenate([_wide(steps.ask_quote), first]),
         pnl=np.concatenate([first, _wide(steps.pnl)]),
         fee=fee,
         fills=fills,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.errors import InputError
-from jaxmm.exchange.engine import Filled, Rules, SideFills, Venue, advance
+from jaxmm.exchange.engine import BookSide, Filled, Rules, SideFills, Venue, advance, filled_lots
 from jaxmm.exchange.requests import Arrival, submit
 from jaxmm.exchange.timeline import Timeline, timeline
 from jaxmm.exchange.types import INFINITE, Latency
@@ -67,6 +67,8 @@ class Step(NamedTuple):
     fee: Array  # float32 half-tick·lots, paid
     bought: Array  # int32 lots
     sold: Array  # int32 lots
+    bid_quote: Array  # int32, ticks of our open bid after deciding at the earlier decision; 0 where there is none
+    ask_quote: Array  # int32
     outside: Array  # int32, new quotes beyond the K levels: 0, or fills are not exact
     bid: SideFills
     ask: SideFills
@@ -104,6 +106,7 @@ def step(replay: Replay, venue: Venue, position: Array, quotes: Quotes, k: Array
     time = replay.time
     at = Arrival(k, time.arrive[k], time.answered[k], time.book_price[k], time.book_qty[k])
     venue, outside = submit(venue, quotes, position, at, rules)
+    bid_quote, ask_quote = _quoted(venue.bid), -_quoted(venue.ask)
     venue, bid, ask = advance(venue, replay.events, time.known[k], time.known[k + 1], k + 1, rules)
     mid_before, mid = replay.mid(k), replay.mid(k + 1)
     bought, sold = _lots(bid), _lots(ask)
@@ -119,10 +122,16 @@ def step(replay: Replay, venue: Venue, position: Array, quotes: Quotes, k: Array
         fee=maker * replay.maker_fee + taker * replay.taker_fee,
         bought=bought,
         sold=sold,
+        bid_quote=bid_quote,
+        ask_quote=ask_quote,
         outside=outside,
         bid=bid,
         ask=ask,
     )
+
+
+def _quoted(side: BookSide) -> Array:
+    return jnp.where(side.working.lots > filled_lots(side.working), side.working.key, 0)
 
 
 def _lots(fills: SideFills) -> Array:
@@ -136,4 +145,4 @@ def _edge(fills: SideFills, mid: Array) -> Array:
 
 def _notional(fills: Filled) -> Array:
     key = jnp.abs(fills.key).astype(jnp.float32)
-    return 2.0 * (key * fills.lots.astype(jnp.float32) + jnp.sign(fills.key) * fills.extra)
+    return 2.0 * (key * fills.lots.astype(jnp.float32) + (jnp.sign(fills.key) * fills.extra).astype(jnp.float32))

@@ -62,7 +62,7 @@ def _scores(quoters: Quoter, params: Params) -> jax.Array:
     """Net P&L of a batch of quoters over the replay, quote currency."""
 
     def one(quoter: Quoter) -> jax.Array:
-        steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules).step
+        steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules)
         return jnp.sum(steps.pnl.astype(jnp.float32) - steps.fee) * params.settings.unit
 
     return jax.vmap(one)(quoters)

@@ -62,11 +62,13 @@ def write(finished: Finished, run_dir: Path, out: Path, index: int) -> Bundle:
     acting = learner.acting(best.policy, index)
     policy = jax.tree.map(lambda leaf: leaf[index], best.policy)
     observations = _observations(learner, finished.progress.state, index)
+    with jax.default_matmul_precision("highest"):  # a GPU's shortened products would not be reproduced by numpy
+        outputs = np.asarray(learner.outputs(policy, jnp.asarray(observations)))
     return write_bundle(
         out,
         network=acting.description,
         weights=acting.weights,
-        golden=(observations, np.asarray(learner.outputs(policy, jnp.asarray(observations)))),
+        golden=(observations, outputs),
         actions=actions_of(config),
         instrument=finished.tape.instrument,
         observing=Observing(

@@ -75,7 +75,7 @@ def validator(learner: Learner, params: Params) -> loop.Validate:
     def score(learner: Learner, params: Params, policy: Policy) -> dict[str, jax.Array]:
         def one(policy: Policy) -> dict[str, jax.Array]:
             quoter = Greedy(learner, policy)
-            steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules).step
+            steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules)
             net = jnp.sum(steps.pnl.astype(jnp.float32) - steps.fee) * params.settings.unit
             lots = jnp.sum(steps.bought + steps.sold)
             return {"score": net, "volume_lots": lots.astype(jnp.float32)}

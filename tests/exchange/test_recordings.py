@@ -91,3 +91,21 @@ def test_a_backtest_on_a_recording_adds_up_to_the_last_half_tick(recorded):
     assert result.pnl.sum() == cash + result.position[-1] * result.mid[-1]
     assert result.position[-1] == (fills.side.astype(np.int64) * fills.qty).sum()
     assert np.abs(result.position).max() <= 33
+
+
+def test_a_quote_is_shown_as_open_until_its_fill_is_known(recorded):
+    tape = recorded.slice(300, 900)
+    quoter = SkewedSpread(half_spread_ticks=2.0, skew_ticks=0.2, lots=3, max_position_lots=6)
+    result = backtest(
+        tape, quoter, name="skewed", latency=LATENCY, model=FillModel(QueueModel.TOUCH), max_position_lots=6
+    )
+    at_limit = np.abs(result.position) >= 6
+    assert at_limit[:-1].any()
+    assert (result.bid[:-1][result.position[:-1] >= 6] == 0).all()
+    assert (result.ask[:-1][result.position[:-1] <= -6] == 0).all()
+    for price, side in ((result.bid, 1), (result.ask, -1)):
+        mine = result.fills.side == side
+        known, filled = result.fills.decision[mine], result.fills.price[mine]
+        working, leaving = price[known - 1] == filled, price[known - 2] == filled
+        assert (working | leaving).all()  # a cancel can lose the race
+        assert working.mean() > 0.5

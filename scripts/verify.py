@@ -1,0 +1,163 @@
+"""Measures what the project claims: prints one line a claim and exits with 1 if one does not hold.
+
+Needs the recordings (../shared/data). Takes about half an hour on two cores; `--only WORD` runs the claims that
+contain a word.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+JAXMM = str(ROOT / ".venv/bin/jaxmm")
+
+BINANCE = {
+    "binance_usdm_btcusdt": ["binance_usdm/btcusdt_20240808.gz"],
+    "binance_usdm_ethusdt": ["binance_usdm/ethusdt_20240808.gz"],
+    "binance_coinm_btcusd_perp": ["binance_coinm/btcusd_perp_20240808.gz"],
+    "binance_spot_btcusdt": ["binance_spot/btcusdt_20240808.gz", "binance_spot/btcusdt_20240809.gz"],
+    "binance_spot_ethusdt": ["binance_spot/ethusdt_20240808.gz", "binance_spot/ethusdt_20240809.gz"],
+}
+GEMINI = ["gemini/gemini__eth-usd__2021-07-01__market-depth.csv", "gemini/gemini__eth-usd__2021-07-01__trade.csv"]
+
+Claim = tuple[str, bool, str]  # what, whether it holds, figures
+
+
+def jaxmm(*arguments: object) -> dict:
+    """Runs the command line and returns its JSON answer."""
+    done = subprocess.run(
+        [JAXMM, *map(str, arguments), "--json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"jaxmm {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def store_of(name: str, files: list[str], format: str, folder: Path, *flags: str) -> Path:
+    """Imports a recording."""
+    store = folder / f"{name}-store"
+    if not store.exists():
+        instrument = ROOT / "configs/instruments" / f"{name}.yaml"
+        paths = [DATA / file for file in files]
+        jaxmm("data", "import", *paths, "--format", format, "--instrument", instrument, "--out", store, *flags)
+    return store
+
+
+def recordings(folder: Path) -> Iterator[Claim]:
+    """Book, id chain and clock of every Binance recording; the counts of the Gemini day."""
+    for name, files in BINANCE.items():
+        report = jaxmm("data", "check", store_of(name, files, "binance", folder))
+        least = 0.9997 if "spot" in name else 1.0
+        figures = {
+            key: report[key] for key in ("top_match", "top_mismatches", "crossed", "id_breaks", "clock_offset_ms")
+        }
+        holds = report["top_match"] >= least and report["crossed"] == 0 and report["id_breaks"] == 0
+        yield f"recordings: {name} rebuilds to its own quotes", holds, str(figures)
+        yield (
+            f"recordings: {name} clock offset",
+            abs(report["clock_offset_ms"] + 1270) < 10,
+            str(report["clock_offset_ms"]),
+        )
+    report = jaxmm("data", "check", store_of("gemini_ethusd", GEMINI, "gemini", folder))
+    counts = (report["quotes"], report["trades"], round(report["max_gap_s"]))
+    yield "recordings: gemini counts", counts == (72180, 25222, 38), str(counts)
+
+
+def engines(folder: Path) -> Iterator[Claim]:
+    """Engine = plain venue on whole recordings, in every mode."""
+    sys.path.insert(0, str(ROOT))
+    import jax
+
+    from jaxmm.data.store import open_store
+    from jaxmm.exchange import engine, replay
+    from jaxmm.tape.build import build_tape
+    from tests.exchange.streams import run_engine, run_reference, stack
+    from tests.exchange.test_recordings import LATENCY, MODELS, quotes_near
+
+    for name in ("binance_usdm_btcusdt", "binance_usdm_ethusdt", "binance_spot_btcusdt"):
+        store = store_of(name, BINANCE[name], "binance", folder, "--fix-clock")
+        tape = build_tape(open_store(store), folder / f"{name}-tape", "100ms", 20)
+        prepared = replay.replay_of(tape, LATENCY, levels=500)
+        for post_only in (True, False):
+            for model in MODELS:
+                table = quotes_near(tape, 7)
+                rules = stack([engine.Rules.of(model, post_only)])
+                steps = jax.tree.map(np.asarray, run_engine(stack([prepared]), stack([table]), rules))
+                run = run_reference(tape, table, LATENCY, model, post_only)
+                same = np.array_equal(steps.position[0], run.positions[1:]) and steps.outside.sum() == 0
+                lots = int(steps.bought.sum() + steps.sold.sum())
+                same &= lots == sum(fill.qty for fill in run.fills)
+                what = f"engines: {name}, {model.name}, {'post-only' if post_only else 'crossing allowed'}"
+                yield what, bool(same), f"{len(run.fills)} fills, {tape.decisions} decisions"
+
+
+def demo(folder: Path) -> Iterator[Claim]:
+    """The demo, from a set-up machine, in under five minutes."""
+    run = folder / "demo"
+    began = time.perf_counter()
+    done = subprocess.run(
+        [str(ROOT / "scripts/demo"), "configs/demo.yaml", str(run)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    took = time.perf_counter() - began
+    yield "demo: ends with its paths in under 5 minutes", done.returncode == 0 and took < 300, f"{took:.0f} s"
+
+
+def learners(folder: Path) -> Iterator[Claim]:
+    """PPO and DQN on the recorded days; what they score is reported, not asserted."""
+    for config in ("binance_btcusdt", "gemini_ethusd"):
+        for algorithm in ("ppo", "dqn"):
+            run = folder / f"{config}-{algorithm}"
+            jaxmm("train", f"configs/{config}.yaml", *_plain(algorithm), "--out", run)
+            results = jaxmm("evaluate", run)
+            yield f"learners: {algorithm} on {config}", bool(results["verdict"]), " ".join(results["verdict"])
+
+
+def _plain(algorithm: str) -> list[str]:
+    """DQN has no use for PPO's settings in the file."""
+    if algorithm == "ppo":
+        return []
+    return [
+        "--set",
+        "learner={algorithm: dqn, num_envs: 32, num_iterations: 128, discount: 0.98, epsilon_steps: 100000}",
+    ]
+
+
+CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, demo, learners)
+
+
+def main() -> None:
+    """Prints each claim as it is measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="run the groups whose name contains this")
+    parser.add_argument("--keep", type=Path, help="folder to keep stores, tapes and runs in")
+    arguments = parser.parse_args()
+    if not DATA.is_dir():
+        sys.exit(f"verify: the recordings are not at {DATA}")
+    failed = passed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for group in CLAIMS:
+            if arguments.only not in group.__name__:
+                continue
+            for what, holds, figures in group(folder):
+                passed, failed = passed + holds, failed + (not holds)
+                print(f"{'holds' if holds else 'FAILS':6} {what}: {figures}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What the README tells its reader to type works, as it stands there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    """The one fenced block of a language that holds a text."""
+    (found,) = [b for b in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in b]
+    return found
+
+
+@pytest.fixture(scope="module")
+def out(shared_data, tmp_path_factory) -> Path:
+    """The folder left by the loop in the README, run on fewer training steps."""
+    folder = tmp_path_factory.mktemp("readme") / "my"
+    script = block("sh", "jaxmm data import").replace("runs/my STEPS=200000", f"{folder} STEPS=5000")
+    assert str(folder) in script
+    script = script.replace("../shared/data", str(shared_data))
+    done = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_loop_on_a_recording_runs_as_written(out):
+    for left in ("store/store.json", "tape/tape.json", "run/evaluation/report.html", "bundle/policy.json"):
+        assert (out / left).is_file(), left
+
+
+def test_the_python_example_runs_as_written(out):
+    code = block("python", "Tape.open").replace("runs/my", str(out))
+    done = subprocess.run(
+        [ROOT / ".venv/bin/python", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert re.match(r"-?\d+\.\d+ before fees, from [1-9]\d* fills\n", done.stdout), done.stdout + done.stderr
+
+
+def test_every_file_the_readme_links_to_exists():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
