@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "markets": {"data.schema"},
     "exchange": {"tape", "data.book"},
     "strategies": {"features"},
-    "envs": {"exchange", "markets", "features", "policy.actions"},
+    "envs": {"exchange", "markets", "features", "policy.actions", "tape.build"},
     "learn": {"envs"},
     "forecast": {"tape"},
     "evaluate": OFFLINE,

@@ -40,6 +40,15 @@ class Params(NamedTuple):
     show_time: Array  # bool: the observation counts an episode's remaining time down; else it stays 1
     ruin: Array  # float32, quote currency lost in an episode that ends it; infinite: never
 
+    def replace(self, **changes: Any) -> "Params":
+        """With some of them changed, under the name by which gymnax's tools ask for it."""
+        return self._replace(**changes)
+
+    @property
+    def max_steps_in_episode(self) -> Array:
+        """gymnax's name for the length of an episode."""
+        return self.episode_steps
+
 
 class State(NamedTuple):
     """One environment: orders, position, cursors."""
@@ -54,6 +63,13 @@ class State(NamedTuple):
 
 class MarketMaking(Environment[State, Params]):
     """One order a side over a `Replay`. See the module."""
+
+    @property
+    def default_params(self) -> Params:
+        """A few minutes of the synthetic market."""
+        from jaxmm.envs.defaults import default_params
+
+        return default_params()
 
     def reset_env(self, key: Array, params: Params) -> tuple[Array, State]:
         """A flat start with no orders, at a fixed or a random decision."""

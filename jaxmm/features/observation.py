@@ -32,15 +32,15 @@ def observation(view: Any, max_position_lots: Array, distance_ticks: Array, xp: 
         xp: `numpy` or `jax.numpy`, the module of the arrays.
     """
     number = xp.float32
-    has_bid, has_ask = view.own_bid_lots > 0, view.own_ask_lots > 0
+    has_bid, has_ask = number(view.own_bid_lots > 0), number(view.own_ask_lots > 0)
     half_spread = number(view.ask_ticks - view.bid_ticks) * number(0.5)
     distance = number(distance_ticks)
     private = [
         number(view.position_lots) / number(max_position_lots),
         has_bid * (number(view.bid_ticks - view.own_bid_ticks) + half_spread) / distance,
         has_ask * (number(view.own_ask_ticks - view.ask_ticks) + half_spread) / distance,
-        number(has_bid),
-        number(has_ask),
+        has_bid,
+        has_ask,
         number(view.time_left),
     ]
     return xp.concatenate([view.features, xp.stack(private, axis=-1)], axis=-1)

@@ -92,7 +92,7 @@ class ContinuousActions(NamedTuple):
         """Quotes of one action, float32 [3]."""
         edges = xp.asarray(self.edges)
         max_offset = edges.shape[0] - 1
-        counts = xp.sum(~(action[:2, None] < edges), axis=-1, dtype=xp.int32)
+        counts = xp.sum(~(action[:2, None] < edges[None]), axis=-1, dtype=xp.int32)
         offsets = xp.where(counts > max_offset, xp.int32(NO_QUOTE), counts)
         return _quotes(offsets[0], offsets[1], xp.int32(self.lots), action[2] > xp.float32(FLATTEN_ABOVE), view, xp)
 
@@ -129,8 +129,10 @@ def _discrete(bid_offset: Sequence[int], ask_offset: Sequence[int], lots: Sequen
 def _quotes(bid_offset: Array, ask_offset: Array, lots: Array, flatten: Array, view: View, xp: ModuleType) -> Quotes:
     # Products with a condition instead of `where` and `maximum`: on numpy's scalars they are ten times faster.
     has_bid, has_ask = bid_offset >= 0, ask_offset >= 0
-    bid, ask = passive(view.bid_ticks - bid_offset * has_bid, view.ask_ticks + ask_offset * has_ask, view, xp)
-    return Quotes(bid, lots * (has_bid & ~flatten), ask, lots * (has_ask & ~flatten), flatten)
+    bid, ask = passive(
+        view.bid_ticks - bid_offset * xp.int32(has_bid), view.ask_ticks + ask_offset * xp.int32(has_ask), view, xp
+    )
+    return Quotes(bid, lots * xp.int32(has_bid & ~flatten), ask, lots * xp.int32(has_ask & ~flatten), flatten)
 
 
 def _checked(values: Iterable[int], name: str, least: int) -> list[int]:

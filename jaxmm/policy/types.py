@@ -53,6 +53,6 @@ def within_position(quotes: Quotes, position_lots: Array, max_position_lots: Arr
     bid_fits = position_lots + quotes.bid_lots <= max_position_lots
     ask_fits = position_lots - quotes.ask_lots >= -max_position_lots
     return quotes._replace(
-        bid_lots=quotes.bid_lots * bid_fits,  # a product is ten times faster than `where` on numpy's scalars
-        ask_lots=quotes.ask_lots * ask_fits,
+        bid_lots=quotes.bid_lots * xp.int32(bid_fits),  # a product is ten times faster than `where` on numpy's scalars
+        ask_lots=quotes.ask_lots * xp.int32(ask_fits),
     )
