@@ -81,7 +81,7 @@ def to_backtest(tape: Tape, steps: Step, first_event: int, name: str, latency: L
     mid = _wide(tape.book_price[:, 0, 0]) + _wide(tape.book_price[:, 1, 0])
     exch_mid = exchange_mid(tape)
     fills = _fills(tape, steps, first_event, latency, exch_mid)
-    fee = np.bincount(fills.decision, weights=fills.fee, minlength=tape.decisions)
+    fee = np.bincount(fills.decision, weights=fills.fee, minlength=tape.decisions).astype(np.float64)
     first = np.zeros(1, np.int64)
     return Backtest(
         instrument=tape.instrument,

@@ -109,3 +109,18 @@ def test_a_quote_is_shown_as_open_until_its_fill_is_known(recorded):
         working, leaving = price[known - 1] == filled, price[known - 2] == filled
         assert (working | leaving).all()  # a cancel can lose the race
         assert working.mean() > 0.5
+
+
+def test_a_quoter_that_nothing_fills_has_a_backtest_too(recorded):
+    far = SkewedSpread(half_spread_ticks=5000.0, skew_ticks=0.0, lots=3, max_position_lots=6)
+    result = backtest(
+        recorded.slice(300, 400),
+        far,
+        name="far",
+        latency=LATENCY,
+        model=FillModel(QueueModel.PENETRATION),
+        max_position_lots=6,
+    )
+    assert len(result.fills.qty) == 0
+    assert not result.pnl.any()
+    assert not result.fee.any()
