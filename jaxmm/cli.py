@@ -224,7 +224,7 @@ def _answer(values: dict[str, Any], as_json: bool) -> None:
     if as_json:
         import orjson
 
-        print(orjson.dumps(values).decode())  # what is not a finite number is null
+        print(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY).decode())  # nan and inf become null
         return
     width = max(map(len, values))
     for name, value in values.items():
