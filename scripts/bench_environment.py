@@ -55,11 +55,10 @@ def environment_figures(plan: Plan, batch: int) -> list[Figure]:
 def random_steps(batch: int, steps: int, key: jax.Array, state: State, params: Params) -> tuple[State, Any]:
     """T steps of B environments: the states, and sums [T] of rewards, observations and events applied."""
     env = MarketMaking()
-    actions = env.action_space(params).n
 
     def body(state: State, key: jax.Array) -> tuple[State, Any]:
         key_action, key_step = jax.random.split(key)
-        action = jax.random.randint(key_action, (batch,), 0, actions)
+        action = jax.vmap(env.action_space(params).sample)(jax.random.split(key_action, batch))
         known = params.replay.time.known
         applied = jnp.sum(known[state.k + 1] - known[state.k])
         observation, state, reward, *_ = jax.vmap(env.step, in_axes=(0, 0, 0, None))(

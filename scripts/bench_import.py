@@ -20,13 +20,14 @@ CLOCK, LEVELS = "100ms", 20
 
 def import_figures(plan: Plan) -> list[Figure]:
     """Lines and events a second of reading the recording into a store, whole import, one process."""
-    if plan.recording is None:
+    recording = plan.recording
+    if recording is None:
         return []
     folders = _folders(plan.work, "store")
     reports: list[ImportReport] = []
 
     def once(i: int) -> None:
-        reports.append(_import(plan.recording, next(folders), fix_clock=False))
+        reports.append(_import(recording, next(folders), fix_clock=False))
 
     taken = seconds_of(once, plan.sizes.repeats)
     lines, rows = reports[0].lines, reports[0].rows
