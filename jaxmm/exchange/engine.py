@@ -17,10 +17,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxmm.exchange.types import INFINITE, FillModel, QueueModel
+from jaxmm.exchange.uneven import uneven_loop
 
 Array = Any
 BLOCK = 8
-"""Events a turn of the outer loop. Its bound varies, so on a GPU each turn costs a trip to the host."""
+"""Events a turn of the loop. Its bound varies, so on a GPU each turn costs a trip to the host."""
 
 
 class Rules(NamedTuple):
@@ -143,38 +144,53 @@ def advance(
     """
     none = jnp.int32(-1)
     start = tuple(Moving(side.leaving.queue, side.working.queue, none, none) for side in venue)
-
-    def apply(j: Array, moving: tuple[Moving, ...]) -> tuple[Moving, ...]:
-        i = first + j
-        row = events[jnp.minimum(i, events.shape[0] - 1)]
-        return tuple(_apply(s, side, moving[s], i, i < stop, row, rules) for s, side in enumerate(venue))
-
-    def block(b: Array, moving: tuple[Moving, ...]) -> tuple[Moving, ...]:
-        return jax.lax.fori_loop(0, BLOCK, lambda j, m: apply(b * BLOCK + j, m), moving, unroll=True)
-
-    blocks = (jnp.maximum(stop - first, 0) + BLOCK - 1) // BLOCK
-    bid, ask = jax.lax.fori_loop(0, blocks, block, start)
+    size = min(BLOCK, events.shape[0])
+    blocks = (jnp.maximum(stop - first, 0) + size - 1) // size
+    bid, ask = uneven_loop(_apply_block, blocks, start, (venue, first, stop, rules), events)
     bid_side, bid_fills = _know(venue.bid, bid, k)
     ask_side, ask_fills = _know(venue.ask, ask, k)
     return Venue(bid_side, ask_side), bid_fills, ask_fills
 
 
+def _apply_block(
+    block: Array, moving: tuple[Moving, ...], own: tuple[Venue, Array, Array, Rules], events: Array
+) -> tuple[Moving, ...]:
+    """The `block`-th `BLOCK` events from `first` on, those from `stop` on left out. They are read in one piece."""
+    venue, first, stop, rules = own
+    size = min(BLOCK, events.shape[0])
+    start = first + block * size
+    read = jnp.minimum(start, events.shape[0] - size)
+    rows = jax.lax.dynamic_slice(events, (read, jnp.int32(0)), (size, events.shape[1]))
+    for j in range(size):
+        i = read + j
+        within = (i >= start) & (i < stop)
+        moving = tuple(_apply(s, side, moving[s], i, within, rows[j], rules) for s, side in enumerate(venue))
+    return moving
+
+
 def _apply(s: int, side: BookSide, moving: Moving, i: Array, within: Array, row: Array, rules: Rules) -> Moving:
-    """One event on the order of side `s` that takes part in it: the leaving one before its cancel, then the working."""
+    """One event on the orders of side `s`: the leaving one takes part before its cancel, then the working one.
+
+    Each is computed from itself alone. A CPU compiles a loop for each array that it carries, and repeats in it whatever
+    that array depends on.
+    """
     is_leaving = i < side.leaving.cancel
-    key = jnp.where(is_leaving, side.leaving.key, side.working.key)
-    amended = jnp.where(i >= side.working.amend, side.working.amend_lots, side.working.lots)
-    total = jnp.where(is_leaving, side.leaving.lots, amended)
-    queue = jnp.where(is_leaving, moving.leaving, moving.working)
-    live = within & (is_leaving | (i >= side.working.arrive)) & (queue > -total)
-    moved = jnp.where(live, _move(s, key, total, queue, row, rules), queue)
-    fills = moved < jnp.minimum(queue, 0)
+    works = ~is_leaving & (i >= side.working.arrive)
+    total = jnp.where(i >= side.working.amend, side.working.amend_lots, side.working.lots)
+    leaving = _moved(s, side.leaving.key, side.leaving.lots, moving.leaving, within & is_leaving, row, rules)
+    working = _moved(s, side.working.key, total, moving.working, within & works, row, rules)
     return Moving(
-        leaving=jnp.where(is_leaving, moved, moving.leaving),
-        working=jnp.where(is_leaving, moving.working, moved),
-        leaving_event=jnp.where(fills & is_leaving, i, moving.leaving_event),
-        working_event=jnp.where(fills & ~is_leaving, i, moving.working_event),
+        leaving,
+        working,
+        leaving_event=jnp.where(leaving < jnp.minimum(moving.leaving, 0), i, moving.leaving_event),
+        working_event=jnp.where(working < jnp.minimum(moving.working, 0), i, moving.working_event),
     )
+
+
+def _moved(s: int, key: Array, total: Array, queue: Array, takes_part: Array, row: Array, rules: Rules) -> Array:
+    """An order's z after one event in which it may take part."""
+    live = takes_part & (queue > -total)
+    return jnp.where(live, _move(s, key, total, queue, row, rules), queue)
 
 
 def _move(s: int, order_key: Array, total: Array, queue: Array, row: Array, rules: Rules) -> Array:
