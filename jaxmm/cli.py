@@ -172,7 +172,6 @@ def backtest(
 
 def main() -> None:
     """The entry point of `jaxmm`."""
-    _log_to_stderr()
     try:
         with typer.main.get_command(app).make_context("jaxmm", sys.argv[1:]) as context:
             context.command.invoke(context)
@@ -206,12 +205,6 @@ def _fail_usage(error: Any) -> NoReturn:
         print(said, file=sys.stderr)
         sys.exit(2)
     _fail(2, f"{said.rstrip('.')}; see `{command} --help`")
-
-
-def _log_to_stderr() -> None:
-    import structlog
-
-    structlog.configure(logger_factory=lambda *names: structlog.PrintLogger(sys.stderr))
 
 
 def _settings(overrides: list[str]) -> dict[str, Any]:

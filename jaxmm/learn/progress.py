@@ -52,7 +52,7 @@ class Lines:
     def __init__(self, total: int):
         self._total = total
         self._last = time.monotonic()
-        self._log = structlog.get_logger("jaxmm.learn")
+        self._log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))  # stdout is for answers
 
     def show(self, line: dict[str, Any]) -> None:
         """Logs the line if it is time."""
