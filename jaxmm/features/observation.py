@@ -26,7 +26,7 @@ def observation(view: Any, max_position_lots: Array, distance_ticks: Array, xp: 
     """The observation of one view, float32 [F + P], named by `OBSERVATION`.
 
     Args:
-        view: a `jaxmm.policy.types.View`, its features float32; leading axes in every field give them in the answer.
+        view: a `jaxmm.policy.types.View` of scalars, its features float32; callers batch with `vmap`.
         max_position_lots: position that counts as 1.
         distance_ticks: distance from the mid that counts as 1.
         xp: `numpy` or `jax.numpy`, the module of the arrays.
@@ -43,4 +43,4 @@ def observation(view: Any, max_position_lots: Array, distance_ticks: Array, xp: 
         has_ask,
         number(view.time_left),
     ]
-    return xp.concatenate([view.features, xp.stack(private, axis=-1)], axis=-1)
+    return xp.concatenate([view.features, xp.asarray(private)])

@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaxmm.features.market import FEATURES
 from jaxmm.features.observation import OBSERVATION, PRIVATE, observation
@@ -56,14 +55,15 @@ def test_prices_near_the_end_of_int32_do_not_overflow():
     assert seen[OBSERVATION.index("own_bid_distance")] == 4
 
 
-@pytest.mark.parametrize("batch", [(), (7,)])
-def test_jax_sees_the_same(batch):
+def test_jax_sees_the_same():
     rng = np.random.default_rng(1)
-    numbers = {
-        f: rng.integers(0, 50, batch).astype(np.int32) for f in View._fields if f not in ("features", "time_left")
-    }
-    features = rng.normal(size=(*batch, len(FEATURES))).astype(np.float32)
-    many = View(**numbers, features=features, time_left=rng.random(batch).astype(np.float32))
-    of_jax = jax.jit(lambda v: observation(v, 10, 4.0, jnp))(many)
+    fields = [f for f in View._fields if f not in ("features", "time_left")]
+    numbers = {f: rng.integers(0, 50, 7).astype(np.int32) for f in fields}
+    features = rng.normal(size=(7, len(FEATURES))).astype(np.float32)
+    many = View(**numbers, features=features, time_left=rng.random(7).astype(np.float32))
+    of_jax = jax.jit(jax.vmap(lambda v: observation(v, 10, 4.0, jnp)))(many)
     assert of_jax.dtype == jnp.float32
-    np.testing.assert_allclose(of_jax, observation(many, 10, 4.0, np), rtol=1e-6)
+    for i in range(7):
+        one = View(*(field[i] for field in many))
+        np.testing.assert_allclose(of_jax[i], observation(one, 10, 4.0, np), rtol=1e-6)
+        assert observation(one, 10, 4.0, np).dtype == np.float32
