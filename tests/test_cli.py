@@ -20,7 +20,14 @@ CHECK_KEYS = ["rows", "quotes", "trades", "span_s", "crossed", "id_breaks", "top
 TAPE_KEYS = ["decisions", "events", "bytes_per_decision"]
 LONG = ("--set", "train.total_steps=960", "--set", "train.checkpoint_every=2")
 """30 updates with many checkpoints: seconds, so that there is time to stop it."""
-QUICK = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Environment of a process that compiles cheaply, and once only."""
+    cache = tmp_path_factory.mktemp("compiled")
+    least = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+    return {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_COMPILATION_CACHE_DIR": str(cache), **least}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -68,10 +75,10 @@ def test_whoever_reads_only_the_first_line_is_no_error(folder):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_backtest_answers_json_and_writes_its_fills(folder):
+def test_a_backtest_answers_json_and_writes_its_fills(folder, quick):
     out = folder / "fills.parquet"
     options = ("--set", "half_spread_ticks=0.5", "--latency", "1ms,2ms", "--fills", "touch:partial", "--fills-out", out)
-    scores = answer(process("backtest", "fixed_spread", "--tape", folder / "tape", *options, "--json", **QUICK))
+    scores = answer(process("backtest", "fixed_spread", "--tape", folder / "tape", *options, "--json", **quick))
     fills = pq.read_table(out)
     assert scores["latency_ms"] == [1.0, 2.0]
     assert scores["fills_model"] == "touch:partial"
@@ -128,13 +135,13 @@ def train(config: Path, run: Path, *options: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def stopped(tmp_path_factory: pytest.TempPathFactory, quick: dict[str, str]) -> tuple[Path, Path]:
     """A configuration, and its run that SIGINT stopped after the first checkpoint."""
     folder = tmp_path_factory.mktemp("stopped")
     config, run = folder / "tiny.yaml", folder / "run"
     config.write_text(TINY)
     child = subprocess.Popen(
-        train(config, run), env=os.environ | QUICK, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        train(config, run), env=os.environ | quick, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     while child.poll() is None and not any((run / "checkpoints").glob("[0-9]*")):
         time.sleep(0.02)
@@ -170,10 +177,10 @@ def test_an_unfinished_run_is_neither_exported_nor_evaluated_nor_begun_again(sto
     assert not (run / "evaluation").exists()
 
 
-def test_a_stopped_run_resumes_and_finishes(stopped):
+def test_a_stopped_run_resumes_and_finishes(stopped, quick):
     config, run = stopped
     done = subprocess.run(
-        train(config, run, "--resume"), env=os.environ | QUICK, capture_output=True, text=True, timeout=300
+        train(config, run, "--resume"), env=os.environ | quick, capture_output=True, text=True, timeout=300
     )
     assert answer(done)["env_steps"] == 960
     assert updates(run) == list(range(1, 31))

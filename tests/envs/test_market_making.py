@@ -200,7 +200,8 @@ def test_a_fixed_start_begins_where_it_is_told(discrete):
 
 def test_gymnax_own_rollout_and_wrappers_run_on_it_unmodified():
     rollout = RolloutWrapper(env=LogWrapper(ENV), env_params={"episode_steps": jnp.int32(9)}, num_env_steps=20)
-    observation, _, reward, _, done, total = rollout.batch_rollout(jax.random.split(jax.random.key(0), 8), None)
+    quickly = jax.jit(rollout.batch_rollout, compiler_options=QUICK)
+    observation, _, reward, _, done, total = quickly(jax.random.split(jax.random.key(0), 8), None)
     assert observation.shape == (8, 20, len(OBSERVATION))
     np.testing.assert_array_equal(np.flatnonzero(done[0]), [8, 17])
     np.testing.assert_allclose(total[:, 0], reward[:, :9].sum(1), rtol=1e-5, atol=1e-6)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from thin_line import LINES
+from thin_line import EVALUATED, LINES
 
 from jaxmm.policy.bundle import Bundle
 from jaxmm.policy.types import View
@@ -44,23 +44,20 @@ def test_training_takes_every_step_of_every_seed_and_keeps_the_best(line):
     assert json.loads((run / "run.json").read_text())["status"] == "done"
 
 
-def test_evaluating_writes_report_table_and_a_bundle_for_every_seed(line):
-    run, said = line
-    results = said["evaluate"]
-    table = (run / "evaluation" / "results.md").read_text()
-    assert "fixed_spread" in table
-    assert said["evaluate"]["verdict"]
-    assert (
-        "<svg" in (run / "evaluation" / "report.html").read_text()
-        or "data:image" in (run / "evaluation" / "report.html").read_text()
-    )
-    for seed in (0, 1):
-        Bundle.load(run / "evaluation" / f"bundle-seed-{seed}")
-    assert len(results["bundles"]) == 2
+@pytest.mark.parametrize("name", EVALUATED)
+def test_evaluating_writes_report_table_and_a_bundle_for_every_seed(folder, name):
+    out = folder / name / "evaluation"
+    results = json.loads((folder / f"{name}.json").read_text())["evaluate"]
+    assert results["verdict"]
+    assert "fixed_spread" in (out / "results.md").read_text()
+    assert "</html>" in (out / "report.html").read_text()
+    assert results["bundles"] == [str(out / f"bundle-seed-{seed}") for seed in (0, 1)]
+    assert all(Bundle.load(bundle).provenance.training["seed"] == i for i, bundle in enumerate(results["bundles"]))
 
 
-def test_the_test_span_is_scored_once(line):
-    _, said = line
+@pytest.mark.parametrize("name", EVALUATED)
+def test_the_test_span_is_scored_once(folder, name):
+    said = json.loads((folder / f"{name}.json").read_text())
     assert said["again"] == said["evaluate"]
     assert not said["report_rewritten"]
 
