@@ -80,7 +80,7 @@ def engines(folder: Path) -> Iterator[Claim]:
     from jaxmm.exchange import engine, replay
     from jaxmm.tape.build import build_tape
     from tests.exchange.streams import run_engine, run_reference, stack
-    from tests.exchange.test_recordings import LATENCY, MODELS, quotes_near
+    from tests.exchange.test_engine_on_recordings import LATENCY, MODELS, quotes_near
 
     for name in ("binance_usdm_btcusdt", "binance_usdm_ethusdt", "binance_spot_btcusdt"):
         store = store_of(name, BINANCE[name], "binance", folder, "--fix-clock")

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,7 +48,7 @@ class Checkpoints:
             self._manager.save(update, args=ocp.args.StandardSave(progress))
         except (OSError, ValueError) as error:
             for partial in Path(self._manager.directory).glob("*.orbax-checkpoint-tmp"):
-                shutil.rmtree(partial)
+                _remove(partial)
             where = self._manager.directory / str(update)
             raise InputError(f"{where}: could not be written ({error}); make room and resume the run") from error
 
@@ -61,3 +62,10 @@ class Checkpoints:
         except (ValueError, KeyError, TypeError) as error:
             where = self._manager.directory / str(update)
             raise InputError(f"{where}: not a checkpoint of this learner and environment ({error})") from error
+
+
+def _remove(folder: Path, patience_s: float = 5.0) -> None:
+    """Removes a folder into which threads of a failed save may still be writing for a moment."""
+    until = time.monotonic() + patience_s
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=time.monotonic() < until)
