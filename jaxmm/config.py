@@ -144,11 +144,13 @@ class Env(Section):
     actions: Annotated[DiscreteGrid | ContinuousBox, Field(discriminator="kind")] = DiscreteGrid(kind="discrete")
     """What an action means."""
     max_position_lots: int = Field(default=10, ge=1)
-    """No quote may carry the position beyond this."""
+    """No quote may carry the position beyond this; an order that fills before its cancel arrives still can."""
     queue_levels: int = Field(default=64, ge=1, le=1000)
     """Levels of the exchange's book a side in which the queue ahead of a new order is known."""
     episode_steps: int = Field(default=200, ge=1)
     """Decisions in an episode."""
+    start: int | None = Field(default=None, ge=0)
+    """Decision of the training span at which every episode starts; none: anywhere that leaves room for one."""
     distance_ticks: float = Field(default=10.0, gt=0)
     """Distance of our quotes from the mid that the observation counts as 1."""
     show_time: bool = False

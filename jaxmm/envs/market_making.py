@@ -168,6 +168,9 @@ def check_params(params: Params) -> Params:
         raise InputError(
             f"env.episode_steps is {steps}; this tape of {decisions} decisions allows 1 to {decisions - 1}"
         )
+    first, last = int(params.first), decisions - 1 - steps
+    if not params.random_start and first > last:
+        raise InputError(f"env.start is {first}; an episode of {steps} steps may start at 0 to {last} on this tape")
     return params
 
 

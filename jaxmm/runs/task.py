@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from jaxmm.config import Config, DiscreteGrid, Reward
-from jaxmm.envs.market_making import MarketMaking, Params, check_params
+from jaxmm.envs.market_making import MarketMaking, Params
 from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.result import unit_of
@@ -50,10 +50,10 @@ def actions_of(config: Config) -> Actions:
 
 
 def env_params_of(config: Config, tape: Tape) -> Params:
-    """The environment over one part of the tape. Raises `InputError` where an episode does not fit it."""
+    """The environment over one part of the tape. Raises `InputError` where its money does not fit the engine."""
     env = config.env
     check_money(tape, env.max_position_lots)
-    params = Params(
+    return Params(
         replay=replay_of(tape, latency_of(config), max(env.queue_levels, tape.levels)),
         rules=Rules.of(FillModel.parse(config.venue.fills)),
         actions=jax.tree.map(jnp.asarray, actions_of(config)),
@@ -66,12 +66,11 @@ def env_params_of(config: Config, tape: Tape) -> Params:
         ),
         distance_ticks=jnp.float32(env.distance_ticks),
         episode_steps=jnp.int32(env.episode_steps),
-        first=jnp.int32(0),
-        random_start=jnp.asarray(True),
+        first=jnp.int32(env.start or 0),
+        random_start=jnp.asarray(env.start is None),
         show_time=jnp.asarray(env.show_time),
         ruin=jnp.float32(np.inf if env.ruin is None else env.ruin),
     )
-    return check_params(params)
 
 
 def learner_of(config: Config, env_params: Params) -> Learner:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmm.config import Config, dump_config, load_config
-from jaxmm.envs.market_making import Params
+from jaxmm.envs.market_making import Params, check_params
 from jaxmm.errors import InputError
 from jaxmm.evaluate.backtest import run
 from jaxmm.features.observation import observation
@@ -45,7 +45,7 @@ def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool
     check(config)
     _keep_config(config, run_dir, resume)
     parts = parts_of(config, tape_of(config, run_dir))
-    learner = learner_of(config, env_params_of(config, parts.train))
+    learner = learner_of(config, check_params(env_params_of(config, parts.train)))
     done = loop.train(
         learner,
         seeds=config.train.seeds,

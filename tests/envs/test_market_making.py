@@ -211,3 +211,11 @@ def test_gymnax_own_rollout_and_wrappers_run_on_it_unmodified():
 def test_an_episode_that_does_not_fit_the_tape_is_refused(discrete, tape, steps):
     with pytest.raises(InputError, match=f"allows 1 to {tape.decisions - 1}"):
         check_params(discrete.replace(episode_steps=jnp.int32(steps)))
+
+
+def test_a_start_that_leaves_no_room_for_an_episode_is_refused(discrete):
+    last = discrete.replay.decisions - 1 - int(discrete.episode_steps)
+    fixed = discrete.replace(random_start=jnp.asarray(False))
+    assert check_params(fixed.replace(first=jnp.int32(last))) is not None
+    with pytest.raises(InputError, match=rf"env\.start is {last + 1}; .* 0 to {last}"):
+        check_params(fixed.replace(first=jnp.int32(last + 1)))
