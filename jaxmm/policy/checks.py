@@ -14,7 +14,7 @@ import numpy as np
 from jaxmm.errors import InputError
 from jaxmm.features.observation import OBSERVATION
 from jaxmm.policy.actions import Actions, DiscreteActions
-from jaxmm.policy.network import Choice, Dueling, Network
+from jaxmm.policy.network import Choice, Network
 
 FORMAT = "jaxmm-policy"
 VERSION = 1
@@ -74,7 +74,7 @@ def check_names(names: list[str]) -> None:
 
 def check_actions(actions: Actions, network: Network) -> None:
     """Refuses a decoder that does not fit the network's output."""
-    outputs = (network.output.advantage if isinstance(network.output, Dueling) else network.output).bias.shape[0]
+    outputs = network.output.bias.shape[0]
     discrete = isinstance(actions, DiscreteActions)
     wanted = actions.n if isinstance(actions, DiscreteActions) else actions.shape[0]
     if outputs != wanted or discrete != isinstance(network.head, Choice):

@@ -26,18 +26,6 @@ class Dense(NamedTuple):
         return x @ self.kernel + self.bias
 
 
-class Dueling(NamedTuple):
-    """x ↦ v(x) + a(x) − mean a(x) (Wang et al. 2016, equation 9)."""
-
-    value: Dense
-    advantage: Dense
-
-    def __call__(self, x: Array, xp: ModuleType) -> Array:
-        """[..., in] → [..., A]."""
-        advantage = self.advantage(x, xp)
-        return self.value(x, xp) + advantage - xp.mean(advantage, axis=-1, keepdims=True)
-
-
 class Tanh(NamedTuple):
     """The hyperbolic tangent."""
 
@@ -81,7 +69,7 @@ class Network(NamedTuple):
     clip: Array  # float32, normalised observations stay within ± this
     hidden: tuple[Dense, ...]
     activation: Tanh | Relu
-    output: Dense | Dueling
+    output: Dense
     head: Choice | Point
 
     def forward(self, observation: Array, xp: ModuleType) -> Array:
@@ -139,10 +127,16 @@ def _head(low: np.ndarray, high: np.ndarray, actions: int) -> Choice | Point:
     return Point(low, high)
 
 
-def _output(weights: Mapping[str, np.ndarray], torso: str, width: int, actions: int, dueling: bool) -> Dense | Dueling:
+def _output(weights: Mapping[str, np.ndarray], torso: str, width: int, actions: int, dueling: bool) -> Dense:
+    """The output layer. A dueling one, v + a − mean a (Wang et al. 2016, equation 9), is linear: it becomes one layer."""
     if not dueling:
         return _dense(weights, f"{torso}_out", (width, actions))
-    return Dueling(_dense(weights, "value_out", (width, 1)), _dense(weights, "advantage_out", (width, actions)))
+    value, advantage = (
+        [part.astype(np.float64) for part in _dense(weights, layer, (width, size))]
+        for layer, size in (("value_out", 1), ("advantage_out", actions))
+    )
+    sums = (v + a - a.mean(axis=-1, keepdims=True) for v, a in zip(value, advantage, strict=True))
+    return Dense(*(np.ascontiguousarray(total, np.float32) for total in sums))
 
 
 def _dense(weights: Mapping[str, np.ndarray], layer: str, shape: tuple[int, int]) -> Dense:
