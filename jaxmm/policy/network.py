@@ -128,7 +128,7 @@ def _head(low: np.ndarray, high: np.ndarray, actions: int) -> Choice | Point:
 
 
 def _output(weights: Mapping[str, np.ndarray], torso: str, width: int, actions: int, dueling: bool) -> Dense:
-    """The output layer. A dueling one, v + a − mean a (Wang et al. 2016, equation 9), is linear: it becomes one layer."""
+    """The output layer. A dueling one, v + a − mean a (Wang et al. 2016, equation 9), is linear: one layer."""
     if not dueling:
         return _dense(weights, f"{torso}_out", (width, actions))
     value, advantage = (
