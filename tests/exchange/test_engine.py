@@ -1,15 +1,16 @@
 """The jitted engine against the plain Python venue: every fill, in every mode, on random streams."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 
-from jaxmm.exchange import engine
+from jaxmm.exchange import engine, replay
 from jaxmm.exchange.reference import ASK, BID
 from jaxmm.exchange.types import FillModel, Latency, QueueModel
-from tests.exchange.streams import prepare, random_table, random_tape, run_engine, run_reference, stack
+from tests.exchange.streams import LEVELS, prepare, random_table, random_tape, run_engine, run_reference, stack
 
 MODES = [
     (FillModel(queue, partial), post_only)
@@ -81,3 +82,21 @@ def cash(step, tape) -> int:
     total = step.pnl.astype(np.int64).sum() - step.position[-1].astype(np.int64) * mid[-1]
     assert total % 2 == 0
     return int(total // 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_last_events_of_a_tape_are_applied_once(seed):
+    rng = np.random.default_rng(seed)
+    tape = random_tape(rng, 61 + seed, 40, 12)
+    table, model = random_table(rng, tape), FillModel(QueueModel.TOUCH, partial=True)
+    table = table._replace(bid_lots=np.full(12, 99, np.int32), ask_lots=np.full(12, 99, np.int32))
+    last = tape.event[-3:].copy()
+    last[:, 0], last[:, 1], last[:, 2] = 0, 900, (1, 2, 3)  # sells through any bid, of few lots
+    tape = replace(tape, event=np.concatenate([tape.event[:-3], last]))
+    prepared = replay.replay_of(tape, Latency(), levels=LEVELS)
+    assert int(prepared.first_event + prepared.time.known[-1]) == tape.events
+    rules = engine.Rules.of(model, True)
+    steps = jax.tree.map(np.asarray, run_engine(stack([prepared]), stack([table]), stack([rules])))
+    run = run_reference(tape, table, Latency(), model, True)
+    np.testing.assert_array_equal(steps.position[0], run.positions[1:])
+    assert any(fill.event >= tape.events - 3 for fill in run.fills)
