@@ -16,7 +16,7 @@ from jaxmm.errors import InputError
 from jaxmm.files import OF_THE_DISK
 
 app = typer.Typer(
-    help="A crypto market maker's whole loop: record, replay, train, evaluate, export, quote.",
+    help="A crypto market maker's whole loop: replay recordings, train, evaluate, export a policy.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -125,6 +125,8 @@ def evaluate(run: Annotated[Path, typer.Argument(help="A finished run's folder."
     from jaxmm.runs.evaluation import evaluate as evaluate_run
 
     results = evaluate_run(run)
+    if results["scored"] == "before":
+        print("jaxmm: this run was scored before; its test span is not scored again", file=sys.stderr)
     if json_out:
         _answer(results, json_out)
     else:

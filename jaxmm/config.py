@@ -57,6 +57,10 @@ class SyntheticSource(Section):
     """Length of the market, in simulated seconds."""
     seed: int = 0
     """Seed of the market; the same seed gives the same events."""
+    maker_fee: float = Field(default=0.0, gt=-0.1, lt=0.1)
+    """Fraction of notional; negative is a rebate."""
+    taker_fee: float = Field(default=0.0002, gt=-0.1, lt=0.1)
+    """Fraction of notional."""
     clock: str = "100ms"
     """Decision clock."""
     levels: int = Field(default=20, ge=1, le=200)

@@ -54,7 +54,8 @@ class DQNConfig:
         counts = ("num_envs", "num_steps", "num_gradient_steps", "num_iterations", "batch_size", "n_step")
         check_positive(self, *counts, "replay_size", "learning_starts")
         check_network(self.hidden, self.activation)
-        check_between(self, 0, 1, "discount", "target_rate", "epsilon_start", "epsilon_end", "correction_start")
+        check_between(self, 0, 1, "learning_rate", "discount", "target_rate", "correction_start")
+        check_between(self, 0, 1, "epsilon_start", "epsilon_end")
         row = self.num_envs * self.num_steps
         if self.replay_size % row:
             raise InputError(

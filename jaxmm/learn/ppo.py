@@ -46,7 +46,7 @@ class PPOConfig:
     def __post_init__(self) -> None:
         check_positive(self, "num_envs", "num_steps", "num_epochs", "num_minibatches")
         check_network(self.hidden, self.activation)
-        check_between(self, 0, 1, "discount", "trace_decay")
+        check_between(self, 0, 1, "discount", "trace_decay", "learning_rate", "clip")
         if self.num_envs * self.num_steps % self.num_minibatches:
             raise InputError(
                 f"PPOConfig: num_envs·num_steps is {self.num_envs * self.num_steps}; "

@@ -36,7 +36,7 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
     out = run_dir / FOLDER
     kept = out / "results.json"
     if kept.exists():
-        return json.loads(kept.read_text())
+        return {**json.loads(kept.read_text()), "scored": "before"}
     finished = load_finished(run_dir)
     out.mkdir(exist_ok=True)
     baselines = tuned_baselines(finished.config, finished.parts)
@@ -47,6 +47,7 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
     write_text(out / "results.md", results_table_markdown(comparison))
     results = {
         "run": str(run_dir),
+        "scored": "now",
         "report": str(out / "report.html"),
         "table": str(out / "results.md"),
         "bundles": [str(out / f"bundle-seed-{seed}") for seed in finished.config.train.seeds],

@@ -54,5 +54,6 @@ def _from_synthetic(market: SyntheticSource, out: Path) -> Tape:
     from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
     from jaxmm.tape.build import build_tape
 
-    store = SyntheticStore(SyntheticMarket(), market.seed, market.seconds)
+    synthetic = SyntheticMarket(maker_fee=market.maker_fee, taker_fee=market.taker_fee)
+    store = SyntheticStore(synthetic, market.seed, market.seconds)
     return build_tape(store, out, market.clock, market.levels)

@@ -3,6 +3,9 @@
 S seeds.
 """
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +23,7 @@ from jaxmm.files import write_text
 from jaxmm.learn import loop
 from jaxmm.learn.acting import Policy
 from jaxmm.learn.learner import Learner
+from jaxmm.learn.records import Records
 from jaxmm.policy.types import Quotes, View
 from jaxmm.runs.market import parts_of, tape_of
 from jaxmm.runs.task import check, env_params_of, learner_of
@@ -43,16 +47,17 @@ class Greedy(NamedTuple):
 def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool = True) -> dict[str, Any]:
     """Trains all seeds into `run_dir` and returns what came of it: steps, and the validated score of each seed."""
     check(config)
-    _keep_config(config, run_dir, resume)
-    parts = parts_of(config, tape_of(config, run_dir))
-    learner = learner_of(config, check_params(env_params_of(config, parts.train)))
+    with _kept_config(config, run_dir, resume):
+        parts = parts_of(config, tape_of(config, run_dir))
+        learner = learner_of(config, check_params(env_params_of(config, parts.train)))
+        validate = validator(learner, env_params_of(config, parts.validate))
     done = loop.train(
         learner,
         seeds=config.train.seeds,
         total_steps=config.train.total_steps,
         run_dir=run_dir,
         settings=config.model_dump(mode="json", by_alias=True),
-        validate=validator(learner, env_params_of(config, parts.validate)),
+        validate=validate,
         validate_every=config.train.validate_every,
         patience=config.train.patience,
         checkpoint_every=config.train.checkpoint_every,
@@ -62,7 +67,7 @@ def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool
     return {
         "run": str(run_dir),
         "seeds": list(config.train.seeds),
-        "env_steps": int(config.train.total_steps),
+        "env_steps": int(Records(run_dir).read()["updates"]) * learner.steps_per_update,  # type: ignore[index]
         "validated_pnl": [float(score) for score in done.best.score],
         "best_update": [int(update) for update in done.best.update],
     }
@@ -92,13 +97,23 @@ def load_run(run_dir: Path) -> Config:
     return load_config(run_dir / CONFIG)
 
 
-def _keep_config(config: Config, run_dir: Path, resume: bool) -> None:
+@contextmanager
+def _kept_config(config: Config, run_dir: Path, resume: bool) -> Iterator[None]:
+    """Writes the configuration of a new run; if what follows fails, nothing of the new run stays."""
     kept = run_dir / CONFIG
     if kept.exists():
         if not resume:
             raise InputError(f"{run_dir} already holds a run; add --resume to continue it, or choose another --out")
         if load_config(kept) != config:
             raise InputError(f"{run_dir}: --resume with another configuration than {kept}; give the same one")
+        yield
         return
+    if run_dir.exists() and any(run_dir.iterdir()):
+        raise InputError(f"{run_dir}: not empty, and no run; choose another --out")
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_text(kept, dump_config(config))
+    try:
+        write_text(kept, dump_config(config))
+        yield
+    except BaseException:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise

@@ -23,6 +23,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 _COUNTS = ("lots", "max_position_lots")
 _HOLDING_S = 10.0
 _ABOVE_ZERO = ("sigma", "A", "k", "gamma", "horizon_s")
+_NOT_BELOW_ZERO = ("half_spread_ticks", "skew_ticks")
 
 
 def strategy_from(name: str, numbers: Mapping[str, Any] | None = None) -> Strategy:
@@ -66,3 +67,5 @@ def _check(name: str, number: str, value: Any) -> None:
         raise InputError(f"{what}; it must be a whole number of lots, at least 1")
     if number in _ABOVE_ZERO and value <= 0:
         raise InputError(f"{what}; it must be more than zero")
+    if number in _NOT_BELOW_ZERO and value < 0:
+        raise InputError(f"{what}; it must be zero or more")
