@@ -240,6 +240,21 @@ def test_a_config_typo_is_refused_before_anything_is_written(tmp_path, run, over
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("market={kind: tape, path: nowhere}", "nowhere/tape.json: No such file"),
+        ("split.train=0.9", "fractions are"),
+        ("env.episode_steps=100000", "env.episode_steps is 100000"),
+        ("learner.learning_rate=-1", "learning_rate is -1"),
+    ],
+)
+def test_a_run_that_can_not_begin_leaves_nothing(tmp_path, override, says):
+    options = ("--set", "market.seconds=60", "--set", override)
+    assert says in refusal(jaxmm("train", "configs/demo.yaml", "--out", tmp_path / "run", *options))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_config_that_is_not_there_or_no_yaml_is_refused(tmp_path):
     assert "No such file" in refusal(jaxmm("train", tmp_path / "no.yaml", "--out", tmp_path / "run"))
     (tmp_path / "bad.yaml").write_text("market: {kind: synthetic\n")

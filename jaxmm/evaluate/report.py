@@ -27,8 +27,8 @@ from jaxmm.evaluate.tables import (
 _CAVEATS = (
     "The replayed market does not react to our orders; a quoter of any size would move it.",
     "Recordings of displayed quantity do not say where in a queue an order stands. The three fill models differ in "
-    "what they assume of it, from fewest fills to most; more fills are not always more money, because some of them are the "
-    "ones to avoid. The one named calibrated is the risk-averse queue; it is not fitted to fills of our own yet.",
+    "what they assume of it, from fewest fills to most; more fills are not always more money, because some of them are "
+    "the ones to avoid. The one named calibrated is the risk-averse queue; it is not fitted to fills of our own yet.",
     "Intervals say how a score varies within this one span (stationary block bootstrap over time, and over seeds where "
     "there are several). They say nothing about another day or another market regime.",
     "The best baseline was chosen on the span it is compared on, which favours the baseline. Several policies compared "

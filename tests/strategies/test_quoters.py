@@ -115,3 +115,8 @@ def test_glft_quotes_are_its_distances_rounded():
 def test_a_wrong_name_or_number_is_refused(name, numbers, says):
     with pytest.raises(InputError, match=says):
         strategy_from(name, numbers)
+
+
+def test_a_negative_spread_is_refused():
+    with pytest.raises(InputError, match="half_spread_ticks is -5; it must be zero or more"):
+        strategy_from("fixed_spread", {"half_spread_ticks": -5})
