@@ -8,15 +8,13 @@ import itertools
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.config import Config, Strategy
 from jaxmm.envs.market_making import Params
-from jaxmm.evaluate.backtest import run
 from jaxmm.policy.types import Quoter
 from jaxmm.runs.market import Parts
-from jaxmm.runs.task import env_params_of
+from jaxmm.runs.task import env_params_of, pass_over
 from jaxmm.strategies.calibrate import Calibration, calibrate
 from jaxmm.strategies.registry import Strategy as AnyStrategy
 from jaxmm.strategies.registry import calibrated
@@ -60,12 +58,7 @@ def _tuned(strategy: Strategy, config: Config, measured: Calibration, params: Pa
 @jax.jit
 def _scores(quoters: Quoter, params: Params) -> jax.Array:
     """Net P&L of a batch of quoters over the replay, quote currency."""
-
-    def one(quoter: Quoter) -> jax.Array:
-        steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules)
-        return jnp.sum(steps.pnl.astype(jnp.float32) - steps.fee) * params.settings.unit
-
-    return jax.vmap(one)(quoters)
+    return jax.vmap(lambda quoter: pass_over(params, quoter)[0])(quoters)
 
 
 def _stacked(candidates: list[AnyStrategy]) -> Any:

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxmm.config import Config, dump_config
 from jaxmm.evaluate.backtest import backtest
 from jaxmm.evaluate.comparison import FillModels, Result, compare
 from jaxmm.evaluate.curves import TrainingCurves, read_curves
+from jaxmm.evaluate.drawing import save_png
+from jaxmm.evaluate.plots import quotes_plot
 from jaxmm.evaluate.report import Provenance, Split, write_report
+from jaxmm.evaluate.result import Backtest
 from jaxmm.evaluate.tables import results_table_markdown
 from jaxmm.exchange.types import FillModel
 from jaxmm.files import write_text
@@ -40,10 +44,12 @@ def evaluate(run_dir: Path) -> dict[str, Any]:
     finished = load_finished(run_dir)
     out.mkdir(exist_ok=True)
     baselines = tuned_baselines(finished.config, finished.parts)
-    comparison = compare(_results(finished, run_dir, baselines), FillModels(*finished.config.evaluate.fills))
+    scored = _results(finished, run_dir, baselines)
+    comparison = compare(scored, _models(finished.config))
     provenance = _provenance(finished, run_dir)
     algorithm = finished.config.learner.algorithm
     write_report(out / "report.html", comparison, provenance, [(algorithm, _curves(run_dir))])
+    save_png(quotes_plot(_picture(scored, finished), decisions=120), out / "quotes.png")
     write_text(out / "results.md", results_table_markdown(comparison))
     results = {
         "run": str(run_dir),
@@ -74,7 +80,7 @@ def _results(finished: Finished, run_dir: Path, baselines: Sequence[Baseline]) -
     return results
 
 
-def _backtest(config: Config, parts: Parts, quoter: Quoter, name: str, fills: str) -> Any:
+def _backtest(config: Config, parts: Parts, quoter: Quoter, name: str, fills: str) -> Backtest:
     return backtest(
         parts.test,
         quoter,
@@ -83,6 +89,19 @@ def _backtest(config: Config, parts: Parts, quoter: Quoter, name: str, fills: st
         model=FillModel.parse(fills),
         max_position_lots=config.env.max_position_lots,
     )
+
+
+def _models(config: Config) -> FillModels:
+    """The three fill models by the names that backtests give them."""
+    return FillModels(*(FillModel.parse(name).name for name in config.evaluate.fills))
+
+
+def _picture(scored: Sequence[Result], finished: Finished) -> Backtest:
+    """The seed that validated best, under the middle fill model."""
+    middle = _models(finished.config).calibrated
+    best = finished.config.train.seeds[int(np.argmax(finished.progress.best.score))]
+    (shown,) = [r.backtest for r in scored if r.seed == best and r.backtest.fills_model == middle]
+    return shown
 
 
 def _provenance(finished: Finished, run_dir: Path) -> Provenance:

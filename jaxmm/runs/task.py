@@ -12,6 +12,7 @@ from jaxmm.config import Config, DiscreteGrid, Reward
 from jaxmm.envs.market_making import MarketMaking, Params
 from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.errors import InputError, nearest
+from jaxmm.evaluate.backtest import run
 from jaxmm.evaluate.result import unit_of
 from jaxmm.exchange.engine import Rules
 from jaxmm.exchange.replay import check_money, replay_of
@@ -20,6 +21,7 @@ from jaxmm.learn.dqn import DQN, DQNConfig
 from jaxmm.learn.learner import Learner
 from jaxmm.learn.ppo import PPO, PPOConfig
 from jaxmm.policy.actions import Actions, ContinuousActions, DiscreteActions
+from jaxmm.policy.types import Quoter
 from jaxmm.strategies.registry import strategy_from
 from jaxmm.tape.tape import Tape
 
@@ -71,6 +73,16 @@ def env_params_of(config: Config, tape: Tape) -> Params:
         show_time=jnp.asarray(env.show_time),
         ruin=jnp.float32(np.inf if env.ruin is None else env.ruin),
     )
+
+
+def pass_over(params: Params, quoter: Quoter) -> tuple[jax.Array, jax.Array]:
+    """Net P&L in quote currency and lots traded of one quoter's single pass over a part of the tape, float32 scalars.
+
+    The score by which checkpoints and baselines alike are chosen, on the validation span.
+    """
+    steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules)
+    net = jnp.sum(steps.pnl.astype(jnp.float32) - steps.fee) * params.settings.unit
+    return net, jnp.sum(steps.bought + steps.sold).astype(jnp.float32)
 
 
 def learner_of(config: Config, env_params: Params) -> Learner:

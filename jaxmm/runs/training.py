@@ -12,12 +12,10 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from jaxmm.config import Config, dump_config, load_config
 from jaxmm.envs.market_making import Params, check_params
 from jaxmm.errors import InputError
-from jaxmm.evaluate.backtest import run
 from jaxmm.features.observation import observation
 from jaxmm.files import write_text
 from jaxmm.learn import loop
@@ -26,7 +24,7 @@ from jaxmm.learn.learner import Learner
 from jaxmm.learn.records import Records
 from jaxmm.policy.types import Quotes, View
 from jaxmm.runs.market import parts_of, tape_of
-from jaxmm.runs.task import check, env_params_of, learner_of
+from jaxmm.runs.task import check, env_params_of, learner_of, pass_over
 
 CONFIG = "config.yaml"
 
@@ -79,11 +77,8 @@ def validator(learner: Learner, params: Params) -> loop.Validate:
     @jax.jit
     def score(learner: Learner, params: Params, policy: Policy) -> dict[str, jax.Array]:
         def one(policy: Policy) -> dict[str, jax.Array]:
-            quoter = Greedy(learner, policy)
-            steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules)
-            net = jnp.sum(steps.pnl.astype(jnp.float32) - steps.fee) * params.settings.unit
-            lots = jnp.sum(steps.bought + steps.sold)
-            return {"score": net, "volume_lots": lots.astype(jnp.float32)}
+            net, lots = pass_over(params, Greedy(learner, policy))
+            return {"score": net, "volume_lots": lots}
 
         return jax.vmap(one)(policy)
 

@@ -50,6 +50,7 @@ def test_evaluating_writes_report_table_and_a_bundle_for_every_seed(folder, name
     results = json.loads((folder / f"{name}.json").read_text())["evaluate"]
     assert results["verdict"]
     assert "fixed_spread" in (out / "results.md").read_text()
+    assert (out / "quotes.png").read_bytes().startswith(b"\x89PNG")
     assert "</html>" in (out / "report.html").read_text()
     assert results["bundles"] == [str(out / f"bundle-seed-{seed}") for seed in (0, 1)]
     assert all(Bundle.load(bundle).provenance.training["seed"] == i for i, bundle in enumerate(results["bundles"]))
