@@ -16,8 +16,8 @@ from jaxmm.envs.environment import Environment, Info
 from jaxmm.envs.rewards import Moments, RewardWeights, Settings, no_moments, reward_terms, weighted
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.errors import InputError
-from jaxmm.exchange.engine import BookSide, Rules, Venue, empty_venue, open_lots
-from jaxmm.exchange.replay import Replay, Step, step
+from jaxmm.exchange.engine import Rules, Venue
+from jaxmm.exchange.replay import Replay, Step
 from jaxmm.features.observation import OBSERVATION, observation
 from jaxmm.policy.actions import Actions, DiscreteActions
 from jaxmm.policy.types import Quotes, View, within_position
@@ -77,7 +77,7 @@ class MarketMaking(Environment[State, Params]):
         anywhere = jax.random.randint(key, (), 0, jnp.maximum(room, 1), jnp.int32)
         k = jnp.where(params.random_start, anywhere, params.first)
         end = jnp.minimum(k + params.episode_steps, params.replay.decisions - 1)
-        state = State(k, end, empty_venue(), jnp.int32(0), jnp.float32(0), no_moments())
+        state = State(k, end, params.replay.empty_venue(), jnp.int32(0), jnp.float32(0), no_moments())
         return self.observe(state, params), state
 
     def step_env(
@@ -101,7 +101,7 @@ class MarketMaking(Environment[State, Params]):
         """What the quoter knows."""
         left = (state.end - state.k).astype(jnp.float32) / params.episode_steps.astype(jnp.float32)
         time_left = jnp.where(params.show_time, left, jnp.float32(1))
-        return view_of(params.replay, state.venue, state.position, state.k, time_left)
+        return params.replay.view(state.venue, state.position, state.k, time_left)
 
     def observe(self, state: State, params: Params) -> Array:
         """float32 [F + P], named by `OBSERVATION`."""
@@ -126,28 +126,11 @@ class MarketMaking(Environment[State, Params]):
 def advance(state: State, quotes: Quotes, params: Params) -> tuple[State, Step, RewardWeights]:
     """From one decision to the next under quotes that keep within the position limit."""
     quotes = within_position(quotes, state.position, params.settings.max_position_lots, jnp)
-    venue, stepped = step(params.replay, state.venue, state.position, quotes, state.k, params.rules)
+    venue, stepped = params.replay.step(state.venue, state.position, quotes, state.k, params.rules)
     last = state.k + 1 >= state.end
     terms, moments = reward_terms(stepped, state.moments, last, params.settings)
     moved = State(state.k + 1, state.end, venue, stepped.position, state.equity + terms.pnl + terms.fees, moments)
     return moved, stepped, terms
-
-
-def view_of(replay: Replay, venue: Venue, position: Array, k: Array, time_left: Array) -> View:
-    """The view at decision k: the locally seen touch, the features, and our orders as far as they were answered."""
-    bid_price, bid_lots = _own(venue.bid, k, 1)
-    ask_price, ask_lots = _own(venue.ask, k, -1)
-    return View(
-        replay.book_price[k, 0, 0],
-        replay.book_price[k, 1, 0],
-        position,
-        replay.features[k],
-        bid_price,
-        bid_lots,
-        ask_price,
-        ask_lots,
-        time_left,
-    )
 
 
 def scores(stepped: Step, params: Params) -> dict[str, Array]:
@@ -172,7 +155,3 @@ def check_params(params: Params) -> Params:
     if not params.random_start and first > last:
         raise InputError(f"env.start is {first}; an episode of {steps} steps may start at 0 to {last} on this tape")
     return params
-
-
-def _own(side: BookSide, k: Array, sign: int) -> tuple[Array, Array]:
-    return sign * side.working.key, open_lots(side, k)

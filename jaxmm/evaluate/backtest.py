@@ -10,11 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmm.envs.market_making import view_of
 from jaxmm.errors import InputError
 from jaxmm.evaluate.result import Backtest, Fills, unit_of
-from jaxmm.exchange.engine import Filled, Rules, empty_venue
-from jaxmm.exchange.replay import Replay, Step, check_money, replay_of, step
+from jaxmm.exchange.engine import Filled, Rules
+from jaxmm.exchange.replay import Replay, Step, check_money, replay_of
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.policy.types import Quoter, within_position
 from jaxmm.tape.tape import Tape
@@ -30,12 +29,12 @@ def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) 
 
     def body(carry: tuple, k: Array) -> tuple:
         venue, position = carry
-        view = view_of(replay, venue, position, k, jnp.float32(1))
+        view = replay.view(venue, position, k, jnp.float32(1))
         quotes = within_position(quoter.quote(view, jnp), position, max_position_lots, jnp)
-        venue, stepped = step(replay, venue, position, quotes, k, rules)
+        venue, stepped = replay.step(venue, position, quotes, k, rules)
         return (venue, stepped.position), stepped
 
-    start = (empty_venue(), jnp.int32(0))
+    start = (replay.empty_venue(), jnp.int32(0))
     decisions = jnp.arange(replay.decisions - 1, dtype=jnp.int32)
     return jax.lax.scan(body, start, decisions)[1]
 

@@ -10,12 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.errors import InputError
-from jaxmm.exchange.engine import BookSide, Filled, Rules, SideFills, Venue, advance, filled_lots
+from jaxmm.exchange.engine import (
+    BookSide,
+    Filled,
+    Rules,
+    SideFills,
+    Venue,
+    advance,
+    empty_venue,
+    filled_lots,
+    open_lots,
+)
 from jaxmm.exchange.requests import Arrival, submit
 from jaxmm.exchange.timeline import Timeline, timeline
 from jaxmm.exchange.types import INFINITE, Latency
 from jaxmm.instrument import INT32_MAX
-from jaxmm.policy.types import Quotes
+from jaxmm.policy.types import Quotes, View
 from jaxmm.tape.tape import Tape
 
 Array = Any
@@ -41,6 +51,53 @@ class Replay(NamedTuple):
     def mid(self, k: Array) -> Array:
         """Local mid at decision k, int32 half-ticks."""
         return self.book_price[k, 0, 0] + self.book_price[k, 1, 0]
+
+    def empty_venue(self) -> Venue:
+        """No orders."""
+        return empty_venue()
+
+    def view(self, venue: Venue, position: Array, k: Array, time_left: Array) -> View:
+        """The view at decision k: the locally seen touch, the features, and our orders as far as they were answered."""
+        bid, ask = venue.bid, venue.ask
+        return View(
+            self.book_price[k, 0, 0],
+            self.book_price[k, 1, 0],
+            position,
+            self.features[k],
+            bid.working.key,
+            open_lots(bid, k),
+            -ask.working.key,
+            open_lots(ask, k),
+            time_left,
+        )
+
+    def step(self, venue: Venue, position: Array, quotes: Quotes, k: Array, rules: Rules) -> tuple[Venue, "Step"]:
+        """From decision k to k + 1: sends `quotes`, applies the events that become known, books fills."""
+        time = self.time
+        at = Arrival(k, time.arrive[k], time.answered[k], time.book_price[k], time.book_qty[k])
+        venue, outside = submit(venue, quotes, position, at, rules)
+        bid_quote, ask_quote = _quoted(venue.bid), -_quoted(venue.ask)
+        venue, bid, ask = advance(venue, self.events, time.known[k], time.known[k + 1], k + 1, rules)
+        mid_before, mid = self.mid(k), self.mid(k + 1)
+        bought, sold = _lots(bid), _lots(ask)
+        spread = _edge(bid, mid) + _edge(ask, -mid)
+        maker = _notional(bid.working) + _notional(bid.leaving) + _notional(ask.working) + _notional(ask.leaving)
+        taker = _notional(bid.taking) + _notional(ask.taking)
+        return venue, Step(
+            position=position + bought - sold,
+            pnl=spread + position * (mid - mid_before),
+            spread=spread,
+            maker_notional=maker,
+            taker_notional=taker,
+            fee=maker * self.maker_fee + taker * self.taker_fee,
+            bought=bought,
+            sold=sold,
+            bid_quote=bid_quote,
+            ask_quote=ask_quote,
+            outside=outside,
+            bid=bid,
+            ask=ask,
+        )
 
 
 def check_money(tape: Tape, max_position_lots: int) -> None:
@@ -99,35 +156,6 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay
         np.int32(first),
     )
     return jax.tree.map(jnp.asarray, arrays)
-
-
-def step(replay: Replay, venue: Venue, position: Array, quotes: Quotes, k: Array, rules: Rules) -> tuple[Venue, Step]:
-    """From decision k to k + 1: sends `quotes`, applies the events that become known, and books what they filled."""
-    time = replay.time
-    at = Arrival(k, time.arrive[k], time.answered[k], time.book_price[k], time.book_qty[k])
-    venue, outside = submit(venue, quotes, position, at, rules)
-    bid_quote, ask_quote = _quoted(venue.bid), -_quoted(venue.ask)
-    venue, bid, ask = advance(venue, replay.events, time.known[k], time.known[k + 1], k + 1, rules)
-    mid_before, mid = replay.mid(k), replay.mid(k + 1)
-    bought, sold = _lots(bid), _lots(ask)
-    spread = _edge(bid, mid) + _edge(ask, -mid)
-    maker = _notional(bid.working) + _notional(bid.leaving) + _notional(ask.working) + _notional(ask.leaving)
-    taker = _notional(bid.taking) + _notional(ask.taking)
-    return venue, Step(
-        position=position + bought - sold,
-        pnl=spread + position * (mid - mid_before),
-        spread=spread,
-        maker_notional=maker,
-        taker_notional=taker,
-        fee=maker * replay.maker_fee + taker * replay.taker_fee,
-        bought=bought,
-        sold=sold,
-        bid_quote=bid_quote,
-        ask_quote=ask_quote,
-        outside=outside,
-        bid=bid,
-        ask=ask,
-    )
 
 
 def _quoted(side: BookSide) -> Array:

@@ -129,10 +129,10 @@ def run_engine(prepared: replay.Replay, table: Table, rules: engine.Rules) -> re
     def body(carry, k):
         venue, position = carry
         quotes = Quotes(*(column[k] for column in table))
-        venue, stepped = replay.step(prepared, venue, position, quotes, k, rules)
+        venue, stepped = prepared.step(venue, position, quotes, k, rules)
         return (venue, stepped.position), stepped
 
-    start = (engine.empty_venue(), jnp.int32(0))
+    start = (prepared.empty_venue(), jnp.int32(0))
     return jax.lax.scan(body, start, jnp.arange(table.bid.shape[0] - 1, dtype=jnp.int32))[1]
 
 

@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.config import parse_config
-from jaxmm.envs.market_making import view_of
 from jaxmm.errors import InputError
-from jaxmm.exchange.engine import Rules, empty_venue
-from jaxmm.exchange.replay import replay_of, step
+from jaxmm.exchange.engine import Rules
+from jaxmm.exchange.replay import replay_of
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.policy.bundle import Bundle
 from jaxmm.runs.backtesting import backtest
@@ -77,12 +76,12 @@ def differing(run: Path) -> list[int]:
     def decisions(replay, policy):
         def body(carry, k):
             venue, position = carry
-            view = view_of(replay, venue, position, k, jnp.float32(1))
+            view = replay.view(venue, position, k, jnp.float32(1))
             quotes = policy.quote(view, jnp)
-            venue, stepped = step(replay, venue, position, quotes, k, rules)
+            venue, stepped = replay.step(venue, position, quotes, k, rules)
             return (venue, stepped.position), (view, quotes)
 
-        start = (empty_venue(), jnp.int32(0))
+        start = (replay.empty_venue(), jnp.int32(0))
         return jax.lax.scan(body, start, jnp.arange(tape.decisions - 1, dtype=jnp.int32))[1]
 
     views, jitted = jax.tree.map(np.asarray, decisions(replay_of(tape, latency), policy))
