@@ -17,7 +17,8 @@ from jaxmm.envs.rewards import Moments, RewardWeights, Settings, no_moments, rew
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.errors import InputError
 from jaxmm.exchange.engine import Rules, Venue
-from jaxmm.exchange.replay import Replay, Step
+from jaxmm.exchange.ledger import Step
+from jaxmm.exchange.replay import Replay
 from jaxmm.features.observation import OBSERVATION, observation
 from jaxmm.policy.actions import Actions, DiscreteActions
 from jaxmm.policy.types import Quotes, View, within_position

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxmm.exchange.replay import Step
+from jaxmm.exchange.ledger import Step
 
 Array = Any
 

@@ -13,7 +13,8 @@ import numpy as np
 from jaxmm.errors import InputError
 from jaxmm.evaluate.result import Backtest, Fills, unit_of
 from jaxmm.exchange.engine import Filled, Rules
-from jaxmm.exchange.replay import Replay, Step, check_money, replay_of
+from jaxmm.exchange.ledger import Step
+from jaxmm.exchange.replay import Replay, check_money, replay_of
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.policy.types import Quoter, within_position
 from jaxmm.tape.tape import Tape

@@ -1,6 +1,6 @@
 """A tape on the device, and one step of our orders and our ledger over it: what environments and backtests share.
 
-D decisions · N events · K levels · F features. Money is in half-tick·lots, an exact int32 increment a step.
+D decisions · N events · K levels · F features. Money is an increment a step; see `ledger`.
 """
 
 from typing import Any, NamedTuple
@@ -12,15 +12,14 @@ import numpy as np
 from jaxmm.errors import InputError
 from jaxmm.exchange.engine import (
     BookSide,
-    Filled,
     Rules,
-    SideFills,
     Venue,
     advance,
     empty_venue,
     filled_lots,
     open_lots,
 )
+from jaxmm.exchange.ledger import Money, Step, book, money_of
 from jaxmm.exchange.requests import Arrival, submit
 from jaxmm.exchange.timeline import Timeline, timeline
 from jaxmm.exchange.types import INFINITE, Latency
@@ -39,8 +38,7 @@ class Replay(NamedTuple):
     features: Array  # float32 [D, F]
     events: Array  # int32 [N, 4]
     time: Timeline
-    maker_fee: Array  # float32, fraction of notional
-    taker_fee: Array  # float32
+    money: Money
     first_event: Array  # int32, place on the tape of events[0], from which `time` counts
 
     @property
@@ -71,33 +69,26 @@ class Replay(NamedTuple):
             time_left,
         )
 
-    def step(self, venue: Venue, position: Array, quotes: Quotes, k: Array, rules: Rules) -> tuple[Venue, "Step"]:
+    def step(self, venue: Venue, position: Array, quotes: Quotes, k: Array, rules: Rules) -> tuple[Venue, Step]:
         """From decision k to k + 1: sends `quotes`, applies the events that become known, books fills."""
         time = self.time
         at = Arrival(k, time.arrive[k], time.answered[k], time.book_price[k], time.book_qty[k])
         venue, outside = submit(venue, quotes, position, at, rules)
         bid_quote, ask_quote = _quoted(venue.bid), -_quoted(venue.ask)
         venue, bid, ask = advance(venue, self.events, time.known[k], time.known[k + 1], k + 1, rules)
-        mid_before, mid = self.mid(k), self.mid(k + 1)
-        bought, sold = _lots(bid), _lots(ask)
-        spread = _edge(bid, mid) + _edge(ask, -mid)
-        maker = _notional(bid.working) + _notional(bid.leaving) + _notional(ask.working) + _notional(ask.leaving)
-        taker = _notional(bid.taking) + _notional(ask.taking)
-        return venue, Step(
-            position=position + bought - sold,
-            pnl=spread + position * (mid - mid_before),
-            spread=spread,
-            maker_notional=maker,
-            taker_notional=taker,
-            fee=maker * self.maker_fee + taker * self.taker_fee,
-            bought=bought,
-            sold=sold,
+        step = book(
+            self.money,
+            k,
+            position,
+            self.mid(k),
+            self.mid(k + 1),
+            bid,
+            ask,
             bid_quote=bid_quote,
             ask_quote=ask_quote,
             outside=outside,
-            bid=bid,
-            ask=ask,
         )
+        return venue, step
 
 
 def check_money(tape: Tape, max_position_lots: int) -> None:
@@ -111,24 +102,6 @@ def check_money(tape: Tape, max_position_lots: int) -> None:
             f"max_position_lots is {max_position_lots}; this market moves {move} half-ticks in a decision, so a step's "
             f"P&L fits the engine's integers up to {most} lots: quote less, or use a coarser lot_size"
         )
-
-
-class Step(NamedTuple):
-    """What became known between two decisions."""
-
-    position: Array  # int32 lots, known at the later decision
-    pnl: Array  # int32 half-tick·lots, before fees: fills · (mid after − price) + position before · Δmid
-    spread: Array  # int32 half-tick·lots, the part of it that fills earned against the mid after
-    maker_notional: Array  # float32 half-tick·lots
-    taker_notional: Array  # float32
-    fee: Array  # float32 half-tick·lots, paid
-    bought: Array  # int32 lots
-    sold: Array  # int32 lots
-    bid_quote: Array  # int32, ticks of our open bid after deciding at the earlier decision; 0 where there is none
-    ask_quote: Array  # int32
-    outside: Array  # int32, new quotes beyond the K levels: 0, or fills are not exact
-    bid: SideFills
-    ask: SideFills
 
 
 def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay:
@@ -151,8 +124,7 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay
         tape.features,
         tape.event[first:stop],
         rebased,
-        np.float32(tape.instrument.maker_fee),
-        np.float32(tape.instrument.taker_fee),
+        money_of(tape.instrument),
         np.int32(first),
     )
     return jax.tree.map(jnp.asarray, arrays)
@@ -160,17 +132,3 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay
 
 def _quoted(side: BookSide) -> Array:
     return jnp.where(side.working.lots > filled_lots(side.working), side.working.key, 0)
-
-
-def _lots(fills: SideFills) -> Array:
-    return fills.leaving.lots + fills.working.lots + fills.taking.lots
-
-
-def _edge(fills: SideFills, mid: Array) -> Array:
-    """Σ lots · (mid − price) of one side in half-ticks; for asks all prices and the mid enter negated."""
-    return sum((f.lots * (mid - 2 * f.key) - 2 * f.extra for f in fills), jnp.int32(0))
-
-
-def _notional(fills: Filled) -> Array:
-    key = jnp.abs(fills.key).astype(jnp.float32)
-    return 2.0 * (key * fills.lots.astype(jnp.float32) + (jnp.sign(fills.key) * fills.extra).astype(jnp.float32))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxmm.envs.rewards import TERMS, Moments, RewardWeights, Settings, no_moments, reward_terms, weighted
-from jaxmm.exchange.replay import Step
+from jaxmm.exchange.ledger import Step
 
 UNIT, LIMIT, AVERSION, RATE = 0.05, 10, 2.0, 0.1
 SETTINGS = Settings(jnp.float32(UNIT), jnp.int32(LIMIT), jnp.float32(AVERSION), jnp.float32(RATE))
