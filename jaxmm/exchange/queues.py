@@ -1,7 +1,7 @@
 """What a change of the displayed quantity says about our place in the queue: the queue models, written once.
 
-The functions take Python floats (with numpy) or JAX arrays alike. Quantities are lots, `front` the lots ahead of us, which
-may be fractional and, between a fill's fraction and its rounding, below zero. n is a model's exponent.
+The functions take numpy's floats (whose 0/0 is NaN) or JAX arrays alike. Quantities are lots, `front` the lots ahead of
+us, which may be fractional and, between a fill's fraction and its rounding, below zero. n is a model's exponent.
 
 Source: `power`, `power2`, `power3`, `log` and `log2` are the probability models of hftbacktest's documentation (Order
 Fill, "Probability Queue Models"), on the form f(b)/(f(b) + f(a)) with f a power or a logarithm.

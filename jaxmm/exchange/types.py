@@ -32,7 +32,7 @@ class QueueModel(IntEnum):
     TOUCH = 2
     """There is no queue: any trade at our price fills (optimistic)."""
     POWER = 3
-    """Trades, and a share of every cancellation: it was behind us with probability bⁿ/(bⁿ + fⁿ) of f ahead, b behind."""
+    """Trades, and a share of each cancellation: of f lots ahead and b behind, bⁿ/(bⁿ + fⁿ) of it was behind us."""
     POWER2 = 4
     """The same with bⁿ/(b + f)ⁿ."""
     POWER3 = 5
