@@ -23,6 +23,8 @@ from jaxmm.markets import order_flow
 from jaxmm.markets.order_flow import Flow, Rows
 
 START_NS = 1_704_067_200_000_000_000  # 2024-01-01T00:00:00Z
+BENCHMARK_SECONDS = 15_700.0
+"""Length of the benchmark's feed, from `SyntheticMarket.benchmark()`."""
 _NEVER = 2**63 - 1
 _AT_LEAST_ZERO = ("follow", "jump_tilt", "flow_tilt", "depth_tilt", "latency_jitter_ms", "refill_rate")
 
@@ -97,6 +99,26 @@ class SyntheticMarket:
                 f"synthetic market: start_price {self.start_price} leaves no room for the book; "
                 f"give at least {10 * self.levels * self.tick_size:g}"
             )
+
+    @classmethod
+    def benchmark(cls) -> "SyntheticMarket":
+        """The benchmark's busy market, of ticks of .1.
+
+        Measured over `BENCHMARK_SECONDS` with seed 1: 8,011,132 events, 20.1 % of them trades and the rest depth; 51.0
+        in 100 ms, so 157,000 decisions; the spread is one tick 95.2 % of the time; 8,203 sweeps of 2 to 10 levels. The
+        rows of one message (a trade and the changes that it causes) share one exchange time, but no two messages do:
+        what a tie between an order and the market means is for recordings to show.
+        """
+        return cls(
+            start_price=5000.0,
+            trade_rate=100.0,
+            quote_rate=288.0,
+            jump_rate=0.5,
+            refill_rate=120.0,
+            trade_lots=6.0,
+            maker_fee=0.0002,
+            taker_fee=0.0005,
+        )
 
     @property
     def instrument(self) -> Instrument:
