@@ -53,6 +53,21 @@ class QueueModel(IntEnum):
         return QueueModel.POWER <= self <= QueueModel.POWER3
 
 
+class OrderType(IntEnum):
+    """What an order may do on arrival, and what becomes of the part that does not take."""
+
+    GTC = 0
+    """Takes what crosses; the rest rests (good till cancelled)."""
+    POST_ONLY = 1
+    """Rests, or is rejected where it would take."""
+    IOC = 2
+    """Takes what crosses; the rest is cancelled (immediate or cancel)."""
+    FOK = 3
+    """Takes all of it at once, or nothing (fill or kill)."""
+    MARKET = 4
+    """Takes at any price; what the book does not hold is cancelled."""
+
+
 @dataclass(frozen=True)
 class FillModel:
     """A queue model and a size mode.
