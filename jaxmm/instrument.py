@@ -26,6 +26,10 @@ class Instrument:
         contract_size: base units (linear) or quote units (inverse) that one unit of quantity stands for.
         maker_fee: fraction of notional paid when our resting order fills; negative is a rebate.
         taker_fee: fraction of notional paid when our order takes.
+        fee_tiers: (30-day volume in settlement currency, maker_fee, taker_fee) of the tiers above the one given by
+            `maker_fee` and `taker_fee`, volumes rising.
+        base: the base coin's name, such as `BTC`; empty where it is not known.
+        quote: the quote currency's name, likewise.
     """
 
     venue: str
@@ -36,6 +40,9 @@ class Instrument:
     contract_size: float = 1.0
     maker_fee: float = 0.0
     taker_fee: float = 0.0
+    fee_tiers: tuple[tuple[float, float, float], ...] = ()
+    base: str = ""
+    quote: str = ""
 
     def __post_init__(self) -> None:
         for field in ("tick_size", "lot_size", "contract_size"):
@@ -43,13 +50,35 @@ class Instrument:
             if not isinstance(value, int | float) or not np.isfinite(value) or value <= 0:
                 raise InputError(f"instrument {self.symbol}: {field} is {value!r}; it must be a positive number")
         for field in ("maker_fee", "taker_fee"):
-            value = getattr(self, field)
-            if not isinstance(value, int | float) or not abs(value) < 0.1:
-                raise InputError(
-                    f"instrument {self.symbol}: {field} is {value!r}; it is a fraction of notional (0.0002 is 2 bp)"
-                )
+            self._check_fee(field, getattr(self, field))
+        self._check_tiers()
         if self.kind not in ("linear", "inverse"):
             raise InputError(f"instrument {self.symbol}: kind is {self.kind!r}; it is 'linear' or 'inverse'")
+
+    def _check_fee(self, field: str, value: Any) -> None:
+        if not isinstance(value, int | float) or not abs(value) < 0.1:
+            raise InputError(
+                f"instrument {self.symbol}: {field} is {value!r}; it is a fraction of notional (0.0002 is 2 bp)"
+            )
+
+    def _check_tiers(self) -> None:
+        reached = 0.0
+        for i, tier in enumerate(self.fee_tiers):
+            field = f"fee_tiers[{i}]"
+            if not isinstance(tier, tuple) or len(tier) != 3 or not all(isinstance(x, int | float) for x in tier):
+                raise InputError(f"instrument {self.symbol}: {field} is {tier!r}; it is volume, maker_fee, taker_fee")
+            if not reached < tier[0] < np.inf:
+                raise InputError(f"instrument {self.symbol}: {field} starts at {tier[0]!r}; volumes rise from above 0")
+            reached = tier[0]
+            self._check_fee(f"{field} maker_fee", tier[1])
+            self._check_fee(f"{field} taker_fee", tier[2])
+
+    @property
+    def currency(self) -> str:
+        """What profit and loss are paid in: the quote currency, or the base coin of an inverse contract."""
+        if self.kind == "inverse":
+            return self.base or "base coin"
+        return self.quote or "quote currency"
 
     def to_ticks(self, price: np.ndarray) -> np.ndarray:
         """Prices as int64 ticks, same shape. Raises `InputError` on the first price that is off the tick."""
@@ -77,7 +106,10 @@ class Instrument:
             raise InputError(
                 f"{where}: {', '.join(missing)} missing; give at least venue, symbol, tick_size and lot_size"
             )
-        return cls(**values)
+        tiers = values.get("fee_tiers") or ()
+        if not isinstance(tiers, list | tuple) or not all(isinstance(tier, list | tuple) for tier in tiers):
+            raise InputError(f"{where}: fee_tiers is {tiers!r}; it is a list of [volume, maker_fee, taker_fee]")
+        return cls(**values | {"fee_tiers": tuple(tuple(tier) for tier in tiers)})
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> "Instrument":

@@ -28,7 +28,7 @@ class Kind(IntEnum):
     CLEAR = 4
     """The book of `side` (NONE: of both) is empty now."""
     FUNDING = 5
-    """Funding rate in `price`."""
+    """A funding was settled at `exch_ts`: its rate in `price`, a fraction of notional; longs pay a positive one."""
     MARK = 6
     """Mark price in `price`."""
     GAP = 7

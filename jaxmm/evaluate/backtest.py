@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.errors import InputError
-from jaxmm.evaluate.result import Backtest, Fills, unit_of
+from jaxmm.evaluate.result import Backtest, Fills, Fundings, pnl_of, position_at
+from jaxmm.exchange.account import LOWEST_TIER, Terms, Worth, daily_rates, funding_payment, lot_contract, unit_of
 from jaxmm.exchange.engine import Filled, Rules
+from jaxmm.exchange.funding import known_at
 from jaxmm.exchange.ledger import Step
 from jaxmm.exchange.replay import Replay, check_money, replay_of
 from jaxmm.exchange.types import FillModel, Latency
@@ -54,20 +56,23 @@ def backtest(
     model: FillModel,
     max_position_lots: int,
     post_only: bool = True,
+    terms: Terms = LOWEST_TIER,
 ) -> Backtest:
-    """The quoter's run over the tape, checked to add up.
+    """The quoter's run over the tape, checked to add up; fees, funding and margin are those of our `terms`.
 
     Where a quote lies beyond the levels that are held of the exchange's book, the run is made again with more of them.
-    Raises `InputError` where `MOST_LEVELS` do not suffice, because the queue would be a guess.
+    Raises `InputError` where `MOST_LEVELS` do not suffice, because the queue would be a guess, and where the collateral
+    cannot carry `max_position_lots`.
     """
     check_money(tape, max_position_lots)
+    terms.check(tape.instrument, touch_range(tape), max_position_lots)
     rules, limit, levels = Rules.of(model, post_only), jnp.int32(max_position_lots), tape.levels
     while True:
         replay = replay_of(tape, latency, levels)
         steps = jax.tree.map(np.asarray, _run(replay, quoter, limit, rules))
         outside = np.flatnonzero(steps.outside)
         if not len(outside):
-            return to_backtest(tape, steps, int(replay.first_event), name, latency, model)
+            return to_backtest(tape, steps, int(replay.first_event), name, latency, model, terms)
         if levels >= MOST_LEVELS:
             raise InputError(
                 f"backtest of {name}: {len(outside)} quotes, the first at decision {outside[0]}, lie more than "
@@ -76,11 +81,14 @@ def backtest(
         levels = min(8 * levels, MOST_LEVELS)
 
 
-def to_backtest(tape: Tape, steps: Step, first_event: int, name: str, latency: Latency, model: FillModel) -> Backtest:
+def to_backtest(
+    tape: Tape, steps: Step, first_event: int, name: str, latency: Latency, model: FillModel, terms: Terms = LOWEST_TIER
+) -> Backtest:
     """The steps of a run as a `Backtest`."""
     mid = _wide(tape.book_price[:, 0, 0]) + _wide(tape.book_price[:, 1, 0])
     exch_mid = exchange_mid(tape)
-    fills = _fills(tape, steps, first_event, latency, exch_mid)
+    fills = _fills(tape, steps, first_event, latency, exch_mid, terms)
+    position = np.concatenate([np.zeros(1, np.int64), _wide(steps.position)])
     fee = np.bincount(fills.decision, weights=fills.fee, minlength=tape.decisions).astype(np.float64)
     first = np.zeros(1, np.int64)
     return Backtest(
@@ -90,15 +98,35 @@ def to_backtest(tape: Tape, steps: Step, first_event: int, name: str, latency: L
         latency_ns=(latency.entry_ns, latency.response_ns),
         ts_ns=np.asarray(tape.ts_ns),
         mid=mid,
-        position=np.concatenate([first, _wide(steps.position)]),
+        position=position,
         bid=np.concatenate([_wide(steps.bid_quote), first]),
         ask=np.concatenate([_wide(steps.ask_quote), first]),
-        pnl=np.concatenate([first, _wide(steps.pnl)]),
+        pnl=_pnl(tape, steps, fills, position, mid),
         fee=fee,
         fills=fills,
         exch_ts=np.asarray(tape.exch_ts),
         exch_mid=exch_mid,
+        fundings=_fundings(tape, latency, fills),
+        margin=terms.margin,
     )
+
+
+def _pnl(tape: Tape, steps: Step, fills: Fills, position: np.ndarray, mid: np.ndarray) -> np.ndarray:
+    """The engine's own integers; of an inverse contract, whose increments are float32 there, those of its fills.
+
+    Raises `ValueError` where the two are not the same but for rounding.
+    """
+    if tape.instrument.kind == "linear":
+        return np.concatenate([np.zeros(1, np.int64), _wide(steps.pnl)])
+    worth = Worth.at(tape.instrument, int(mid[0]))
+    pnl = pnl_of(fills, position, mid, worth)
+    lots = np.bincount(fills.decision, weights=fills.qty, minlength=len(mid)) + np.abs(position)
+    got, want = steps.pnl.astype(np.float64), pnl[1:] * float(worth.unit / unit_of(tape.instrument))
+    wrong = np.flatnonzero(np.abs(got - want) > 1e-4 * np.abs(want) + 1e-9 * lots[1:] / mid[1:])
+    if len(wrong):
+        k = int(wrong[0])
+        raise ValueError(f"the engine's P&L at decision {k + 1} is {got[k]}, its fills make {want[k]}")
+    return pnl
 
 
 def exchange_mid(tape: Tape) -> np.ndarray:
@@ -112,7 +140,23 @@ def exchange_mid(tape: Tape) -> np.ndarray:
     return best.sum(axis=1)[last]
 
 
-def _fills(tape: Tape, steps: Step, first_event: int, latency: Latency, exch_mid: np.ndarray) -> Fills:
+def _fundings(tape: Tape, latency: Latency, fills: Fills) -> Fundings:
+    """What the position at the exchange paid at each funding that a decision learned of."""
+    decision = known_at(tape, latency)
+    known = (decision >= 1) & (decision < tape.decisions)
+    ts, (rate, mark) = tape.funding_ts[known], tape.funding[known].T
+    position = position_at(fills, ts, 0)
+    paid = funding_payment(lot_contract(tape.instrument), position, mark, rate)
+    return Fundings(decision[known], _wide(ts), position, rate.copy(), mark.copy(), paid)
+
+
+def touch_range(tape: Tape) -> tuple[int, int]:
+    """Lowest and highest touch of the tape, in half-ticks."""
+    touch = tape.book_price[:, :, 0]
+    return 2 * int(touch.min()), 2 * int(touch.max())
+
+
+def _fills(tape: Tape, steps: Step, first_event: int, latency: Latency, exch_mid: np.ndarray, terms: Terms) -> Fills:
     parts = []
     for sign, known in ((1, steps.bid), (-1, steps.ask)):
         parts += [_resting(tape, resting, sign, first_event) for resting in (known.leaving, known.working)]
@@ -120,10 +164,17 @@ def _fills(tape: Tape, steps: Step, first_event: int, latency: Latency, exch_mid
     decision, event, ts, side, price, qty, maker = (np.concatenate(column) for column in zip(*parts, strict=True))
     at = np.searchsorted(tape.exch_ts, ts, side="right") - 1
     mid = exch_mid[np.where(event >= 0, event, np.maximum(at, 0))]
-    rates = np.where(maker, tape.instrument.maker_fee, tape.instrument.taker_fee)
-    fee = price * qty * (2 * float(unit_of(tape.instrument))) * rates
+    notional = _notional(tape, price, qty)
+    tiers = daily_rates(tape.instrument, ts, notional, terms.volume_30d, int(tape.ts_ns[0]))
+    fee = notional * np.where(maker, tiers[:, 0], tiers[:, 1])
     order = np.lexsort((side, event, ts, decision))
     return Fills._make(column[order] for column in (decision, event, ts, side, price, qty, maker, mid, fee))
+
+
+def _notional(tape: Tape, price: np.ndarray, qty: np.ndarray) -> np.ndarray:
+    """Settlement currency that fills stand for, float64 [M]."""
+    unit = float(unit_of(tape.instrument))
+    return price * qty * (2 * unit) if tape.instrument.kind == "linear" else qty / price * (unit / 2)
 
 
 def _resting(tape: Tape, fills: Filled, sign: int, first_event: int) -> tuple[np.ndarray, ...]:

@@ -36,7 +36,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Row:
-    """One quoter under one fill model, over its seeds. Money is net, in quote currency."""
+    """One quoter under one fill model, over its seeds. Money is net, in settlement currency."""
 
     quoter: str
     fills_model: str
@@ -101,6 +101,11 @@ class Comparison:
     rows: tuple[Row, ...]
     verdicts: tuple[Verdict, ...]
 
+    @property
+    def currency(self) -> str:
+        """What the money of all rows is in."""
+        return self.rows[0].metrics[0].currency
+
     def of(self, fills_model: str) -> tuple[Row, ...]:
         """The rows of one fill model."""
         return tuple(row for row in self.rows if row.fills_model == fills_model)
@@ -109,6 +114,7 @@ class Comparison:
         """Plain values for machines."""
         return {
             "bar_s": self.bar_s,
+            "currency": self.currency,
             "rows": [_row_dict(row) for row in self.rows],
             "verdicts": [_verdict_dict(verdict) for verdict in self.verdicts],
         }

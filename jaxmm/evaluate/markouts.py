@@ -3,6 +3,7 @@
 For a maker fill of q lots, side s (+1 bought), price p ticks, exchange mid m half-ticks at the fill and m_h a horizon
 later: spread s·q·(m − 2p), adverse s·q·(m_h − m), realised = spread + adverse = s·q·(m_h − 2p). Negative adverse means
 that the mid moved against us. A fill whose horizon lies behind the end of the recording is left out of all three.
+Moves are counted in half-ticks, which compare over contracts, and in worth (`Worth`), which is money.
 """
 
 import math
@@ -19,31 +20,37 @@ HORIZONS_S = (0.1, 1.0, 10.0, 60.0)
 
 @dataclass(frozen=True)
 class MarkOut:
-    """The maker fills of one backtest, marked one horizon later; integers are half-tick·lots."""
+    """The maker fills of one backtest, marked one horizon later; integers are half-tick·lots, or units of worth."""
 
     horizon_s: float
     lots: int  # of maker fills whose horizon lies inside the recording
     spread: int  # Σ s·q·(m − 2p)
     adverse: int  # Σ s·q·(m_h − m)
-    unit: Fraction  # quote currency of one half-tick·lot
+    spread_worth: int  # the same sums of worths
+    adverse_worth: int
+    unit: Fraction  # settlement currency of one unit of worth
 
     @property
     def realised(self) -> int:
         """Σ s·q·(m_h − 2p): what is left of the spread after the horizon."""
         return self.spread + self.adverse
 
+    def money(self, worth: int) -> float:
+        """Units of worth as settlement currency, rounded once."""
+        return float(worth * self.unit)
+
     def ticks(self, units: int) -> float:
         """Half-tick·lots as ticks per lot filled; NaN where nothing filled."""
         return units / 2 / self.lots if self.lots else math.nan
 
     def to_dict(self) -> dict[str, float]:
-        """Plain values: money in quote currency, ticks per lot."""
+        """Plain values: money in settlement currency, ticks per lot."""
         return {
             "horizon_s": self.horizon_s,
             "lots": self.lots,
-            "adverse": float(self.adverse * self.unit),
+            "adverse": self.money(self.adverse_worth),
             "adverse_ticks": self.ticks(self.adverse),
-            "realised": float(self.realised * self.unit),
+            "realised": self.money(self.spread_worth + self.adverse_worth),
             "realised_ticks": self.ticks(self.realised),
         }
 
@@ -55,9 +62,15 @@ def mark_outs(backtest: Backtest, horizons_s: Sequence[float] = HORIZONS_S) -> I
     price, mid, ts_ns = fills.price[fills.maker], fills.mid[fills.maker], fills.ts_ns[fills.maker]
     for horizon_s in horizons_s:
         inside, later = _mid_after(backtest, ts_ns, round(horizon_s * 1e9))
-        sign, now = signed[inside], mid[inside]
-        spread, adverse = exact_sum(sign * (now - 2 * price[inside])), exact_sum(sign * (later - now))
-        yield MarkOut(horizon_s, exact_sum(np.abs(sign)), spread, adverse, backtest.unit)
+        paid, now = 2 * price[inside], mid[inside]
+        halves = _sums(signed[inside], paid, now, later)
+        worths = _sums(signed[inside], *(backtest.worth_of(at) for at in (paid, now, later)))
+        yield MarkOut(horizon_s, exact_sum(np.abs(signed[inside])), *halves, *worths, backtest.unit)
+
+
+def _sums(signed: np.ndarray, paid: np.ndarray, now: np.ndarray, later: np.ndarray) -> tuple[int, int]:
+    """Spread and adverse move of fills [M]."""
+    return exact_sum(signed * (now - paid)), exact_sum(signed * (later - now))
 
 
 def _mid_after(backtest: Backtest, ts_ns: np.ndarray, horizon_ns: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """The P&L split into terms that add up exactly, and the scores of one backtest.
 
 Letters: D decisions, M fills, B bars. Signs: every term is what it added to our P&L, so a cost is negative, except
-fees, which are positive when paid.
+fees and funding, which are positive when paid. Money is in the contract's settlement currency, or in integer units of
+`Worth`, w(p) for a price p in half-ticks: p itself for a linear contract, proportional to −1/p for an inverse one.
 """
 
 import math
@@ -15,6 +16,7 @@ from jaxmm.evaluate.markouts import HORIZONS_S, MarkOut, exact_sum, mark_outs
 from jaxmm.evaluate.orders import filled_order_count, order_count
 from jaxmm.evaluate.result import Backtest
 from jaxmm.evaluate.statistics import sharpe, sortino
+from jaxmm.exchange.account import liquidation_distance, unit_of
 
 BAR_LENGTHS_S = (60, 10, 1)
 ENOUGH_BARS = 100
@@ -22,32 +24,35 @@ ENOUGH_BARS = 100
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The P&L of one backtest in terms of their own definition each; integers are half-tick·lots.
+    """The P&L of one backtest in terms of their own definition each; integers are units of worth.
 
     spread + taker + until_known + inventory = Σ pnl, an identity of integers, because for a fill at price p, exchange
-    mid m and the mid mid_k of the decision that learned of it: mid_k − 2p = (m − 2p) + (mid_k − m).
+    mid m and the mid mid_k of the decision that learned of it: w(mid_k) − w(2p) = (w(m) − w(2p)) + (w(mid_k) − w(m)).
     """
 
-    spread: int  # Σ over maker fills s·q·(m − 2p): what resting earned against the mid at the fill
+    spread: int  # Σ over maker fills s·q·(w(m) − w(2p)): what resting earned against the mid at the fill
     taker: int  # the same sum over taker fills: what crossing the spread cost
-    until_known: int  # Σ over fills s·q·(mid_k − m): the mid's move from the fill to the decision that learned of it
-    inventory: int  # Σ_k position_{k−1}·(mid_k − mid_{k−1}): the mid's moves on what we knew we held
-    maker_fees: float  # quote currency, paid; negative is a rebate
+    until_known: int  # Σ over fills s·q·(w(mid_k) − w(m)): the mid's move from the fill to the decision that learned
+    inventory: int  # Σ_k position_{k−1}·(w(mid_k) − w(mid_{k−1})): the mid's moves on what we knew we held
+    maker_fees: float  # settlement currency, paid; negative is a rebate
     taker_fees: float
-    unit: Fraction  # quote currency of one half-tick·lot
+    funding: float  # settlement currency, paid
+    unit: Fraction  # settlement currency of one unit of worth
+    spread_half_ticks: int  # Σ over maker fills s·q·(m − 2p), half-tick·lots, of either kind of contract
 
     @property
     def gross(self) -> int:
-        """Half-tick·lots before fees."""
+        """Units of worth before fees and funding."""
         return self.spread + self.taker + self.until_known + self.inventory
 
     @property
     def net(self) -> float:
-        """Quote currency after fees: the exact total, rounded once."""
-        return float(self.gross * self.unit - Fraction(self.maker_fees) - Fraction(self.taker_fees))
+        """Settlement currency after fees and funding: the exact total, rounded once."""
+        paid = Fraction(self.maker_fees) + Fraction(self.taker_fees) + Fraction(self.funding)
+        return float(self.gross * self.unit - paid)
 
     def money(self, units: int) -> float:
-        """Half-tick·lots as quote currency, rounded once."""
+        """Units of worth as settlement currency, rounded once."""
         return float(units * self.unit)
 
 
@@ -55,25 +60,28 @@ class Decomposition:
 class Metrics:
     """The scores of one backtest. Sharpe and Sortino are per bar and not annualised; NaN where nothing defines them."""
 
+    currency: str  # what money is in
     pnl: Decomposition
     mark_outs: tuple[MarkOut, ...]
     bar_s: int  # length of the bars that Sharpe, Sortino and the win rate count
     sharpe: float  # mean / standard deviation of the bars' net P&L
     sortino: float  # mean / root mean square of the bars' losses
     win_rate: float  # share of bars that gained, among those that gained or lost
-    max_drawdown: float  # quote currency, the largest fall of the net P&L from its highest point so far, 0 at the start
+    max_drawdown: float  # the largest fall of the net P&L from its highest point so far, 0 at the start
     orders: int  # stays of a quote at one price
     fill_ratio: float  # share of orders with at least one maker fill
     fills: int
     maker_lots: int
     taker_lots: int
-    turnover: float  # quote currency, price · quantity over all fills
+    turnover: float  # Σ notional of all fills
     uptime: float  # share of time with a bid and an ask open
     mean_inventory: float  # lots, time-weighted mean of |position|
     max_inventory: int  # lots, largest |position|
+    liquidation_distance: float  # least move of the mid, as a fraction of it, that would have liquidated us; NaN: none
+    liquidated_s: float  # seconds from the start to the first decision at which equity is below maintenance; NaN: never
 
     def to_dict(self) -> dict[str, Any]:
-        """Flat plain values for machines: money in quote currency, mark-outs a list, NaN as None."""
+        """Flat plain values for machines: money in `currency`, mark-outs a list, NaN as None."""
         scores = {name: value for name, value in asdict(self).items() if name not in ("pnl", "mark_outs")}
         pnl = self.pnl
         money = {
@@ -85,55 +93,92 @@ class Metrics:
             "inventory_pnl": pnl.money(pnl.inventory),
             "maker_fees": pnl.maker_fees,
             "taker_fees": pnl.taker_fees,
+            "funding": pnl.funding,
         }
         flat = {name: _plain(value) for name, value in (money | scores).items()}
         return flat | {"mark_outs": [{n: _plain(v) for n, v in m.to_dict().items()} for m in self.mark_outs]}
 
 
 def metrics(backtest: Backtest, bar_s: int | None = None) -> Metrics:
-    """All scores of one backtest; `bar_s` defaults to `bar_length_s`. Raises `InputError` for an inverse contract."""
+    """All scores of one backtest; `bar_s` defaults to `bar_length_s`."""
     bar_s = bar_length_s(backtest) if bar_s is None else bar_s
     net, fills = bars(backtest, bar_s), backtest.fills
     orders = order_count(backtest)
+    net_equity = equity(backtest)
+    distance, liquidated_s = liquidation(backtest, net_equity)
     return Metrics(
+        currency=backtest.instrument.currency,
         pnl=decompose(backtest),
         mark_outs=tuple(mark_outs(backtest, HORIZONS_S)),
         bar_s=bar_s,
         sharpe=float(sharpe(net)),
         sortino=float(sortino(net)),
         win_rate=win_rate(net),
-        max_drawdown=max_drawdown(equity(backtest)),
+        max_drawdown=max_drawdown(net_equity),
         orders=orders,
         fill_ratio=filled_order_count(backtest) / orders if orders else math.nan,
         fills=len(fills.qty),
         maker_lots=exact_sum(fills.qty[fills.maker]),
         taker_lots=exact_sum(fills.qty[~fills.maker]),
-        turnover=float(2 * exact_sum(fills.price * fills.qty) * backtest.unit),
+        turnover=float(turnover(backtest)),
         uptime=_time_weighted(backtest, (backtest.bid != 0) & (backtest.ask != 0)),
         mean_inventory=_time_weighted(backtest, np.abs(backtest.position)),
         max_inventory=int(np.abs(backtest.position).max()),
+        liquidation_distance=distance,
+        liquidated_s=liquidated_s,
     )
 
 
 def decompose(backtest: Backtest) -> Decomposition:
-    """Splits the P&L; raises `InputError` for an inverse contract."""
-    fills, mid = backtest.fills, backtest.mid
+    """Splits the P&L."""
+    fills, marked, at_fill = backtest.fills, backtest.worth_of(backtest.mid), backtest.worth_of(backtest.fills.mid)
     signed = fills.side * fills.qty
-    edge = signed * (fills.mid - 2 * fills.price)
+    edge = signed * (at_fill - backtest.worth_of(2 * fills.price))
     return Decomposition(
         spread=exact_sum(edge[fills.maker]),
         taker=exact_sum(edge[~fills.maker]),
-        until_known=exact_sum(signed * (mid[fills.decision] - fills.mid)),
-        inventory=exact_sum(backtest.position[:-1] * np.diff(mid)),
+        until_known=exact_sum(signed * (marked[fills.decision] - at_fill)),
+        inventory=exact_sum(backtest.position[:-1] * np.diff(marked)),
         maker_fees=math.fsum(fills.fee[fills.maker]),
         taker_fees=math.fsum(fills.fee[~fills.maker]),
+        funding=math.fsum(backtest.fundings.paid),
         unit=backtest.unit,
+        spread_half_ticks=exact_sum((signed * (fills.mid - 2 * fills.price))[fills.maker]),
     )
 
 
 def equity(backtest: Backtest) -> np.ndarray:
-    """Net P&L since the start, quote currency, float64 [D]; money is summed in integers before it is converted."""
-    return np.cumsum(backtest.pnl) * float(backtest.unit) - np.cumsum(backtest.fee)
+    """Net P&L since the start, settlement currency, float64 [D]; money is summed in integers before it is converted."""
+    return np.cumsum(backtest.pnl) * float(backtest.unit) - np.cumsum(backtest.fee + backtest.funding)
+
+
+def turnover(backtest: Backtest) -> Fraction:
+    """Σ notional of all fills, settlement currency, as exact as `Worth` is."""
+    fills = backtest.fills
+    high, low = np.divmod(np.abs(backtest.worth_of(2 * fills.price)), 1 << 24)
+    return ((exact_sum(high * fills.qty) << 24) + exact_sum(low * fills.qty)) * backtest.unit
+
+
+def liquidation(backtest: Backtest, net_equity: np.ndarray) -> tuple[float, float]:
+    """The least distance to liquidation, and when it came, in seconds since the start; NaN where neither is.
+
+    The mid stands for the mark price, at decisions. What follows a liquidation is what a deeper pocket would have made.
+    """
+    margin, instrument = backtest.margin, backtest.instrument
+    if margin is None:
+        return math.nan, math.nan
+    distance = liquidation_distance(
+        margin.balance + net_equity,
+        backtest.position,
+        backtest.mid,
+        float(unit_of(instrument)),
+        margin.maintenance_rate,
+        instrument.kind == "inverse",
+    )
+    gone = np.flatnonzero(distance == 0)
+    when = float(backtest.ts_ns[gone[0]] - backtest.ts_ns[0]) / 1e9 if len(gone) else math.nan
+    least = float(distance.min())
+    return least if math.isfinite(least) else math.nan, when
 
 
 def bar_length_s(backtest: Backtest) -> int:
@@ -143,12 +188,12 @@ def bar_length_s(backtest: Backtest) -> int:
 
 
 def bars(backtest: Backtest, bar_s: int) -> np.ndarray:
-    """Net P&L of each bar (t_0 + b·bar, t_0 + (b+1)·bar], quote currency, float64 [B]; the last may be short."""
+    """Net P&L of each bar (t_0 + b·bar, t_0 + (b+1)·bar], settlement currency, float64 [B]; the last may be short."""
     since_start = backtest.ts_ns - backtest.ts_ns[0]
     bar = np.maximum(since_start - 1, 0) // (bar_s * 10**9)
     pnl = np.zeros(int(bar[-1]) + 1, np.int64)
     np.add.at(pnl, bar, backtest.pnl)
-    return pnl * float(backtest.unit) - np.bincount(bar, weights=backtest.fee)
+    return pnl * float(backtest.unit) - np.bincount(bar, weights=backtest.fee + backtest.funding)
 
 
 def win_rate(net: np.ndarray) -> float:

@@ -44,7 +44,7 @@ def equity_plot(rows: Sequence[Row]) -> Figure:
         if len(lines) > 1:
             axes.plot(times, lines.T, color=style(index)[0], linewidth=0.5, alpha=0.6)
     axes.axhline(0, color=GRID, linewidth=0.8)
-    axes.set_ylabel("net P&L (quote currency)")
+    axes.set_ylabel(f"net P&L ({rows[0].metrics[0].currency})")
     axes.set_title(f"Net P&L after fees, {rows[0].fills_model} fills", loc="left")
     time_axis(axes)
     legend_below(figure, axes)
@@ -79,7 +79,7 @@ def quotes_plot(backtest: Backtest, decisions: int = 60) -> Figure:
         axes.step(times, shown, where="post", color=colour, linewidth=1.4, label=label)
     inside = (backtest.fills.decision > start) & (backtest.fills.decision < stop)
     _mark_fills(axes, backtest, np.flatnonzero(inside), size=42)
-    axes.set_ylabel("price (quote currency)")
+    axes.set_ylabel(f"price ({backtest.instrument.quote or 'quote currency'})")
     axes.set_title(
         f"{backtest.quoter}: quotes around the mid, the {stop - start} decisions with the most fills", loc="left"
     )
@@ -99,7 +99,7 @@ def fills_plot(backtest: Backtest) -> Figure:
     shown = thin(count, MOST_FILLS) if count else np.zeros(0, np.int64)
     _mark_fills(axes, backtest, shown, size=18)
     sample = f"{count:,} fills" if count == len(shown) else f"{len(shown):,} of {count:,} fills, evenly sampled"
-    axes.set_ylabel("price (quote currency)")
+    axes.set_ylabel(f"price ({backtest.instrument.quote or 'quote currency'})")
     axes.set_title(f"{backtest.quoter}: {sample}", loc="left")
     time_axis(axes)
     legend_below(figure, axes)
@@ -142,7 +142,7 @@ def _mark_out_curve(row: Row, seed: int) -> list[float]:
     """Realised ticks per lot of one seed: at the fill, then at each horizon."""
     marks = row.metrics[seed].mark_outs
     pnl, lots = row.metrics[seed].pnl, row.metrics[seed].maker_lots
-    at_fill = pnl.spread / 2 / lots if lots else float("nan")
+    at_fill = pnl.spread_half_ticks / 2 / lots if lots else float("nan")
     return [at_fill, *(mark.ticks(mark.realised) for mark in marks)]
 
 

@@ -1,6 +1,7 @@
 """One HTML file that says what was run, who won and how sure that is; it needs nothing beside itself."""
 
 import html
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from jaxmm.evaluate.curves import TrainingCurves
 from jaxmm.evaluate.drawing import to_svg
 from jaxmm.evaluate.metrics import ENOUGH_BARS
 from jaxmm.evaluate.plots import equity_plot, fills_plot, inventory_plot, mark_out_plot, quotes_plot, training_plot
+from jaxmm.evaluate.result import Backtest
 from jaxmm.evaluate.tables import (
     activity_table,
     adverse_table,
@@ -23,6 +25,7 @@ from jaxmm.evaluate.tables import (
     scores_table,
     to_html,
 )
+from jaxmm.instrument import Instrument
 
 _CAVEATS = (
     "The replayed market does not react to our orders; a quoter of any size would move it.",
@@ -33,7 +36,7 @@ _CAVEATS = (
     "there are several). They say nothing about another day or another market regime.",
     "The best baseline was chosen on the span it is compared on, which favours the baseline. Several policies compared "
     "here are not corrected for having had several tries.",
-    "Latency is constant, and so are fees. A real venue's grow when it matters.",
+    "Latency is constant; a real venue's grows when it matters. Fees are those of the tiers that were given.",
     "Sharpe and Sortino are per bar and not annualised; a span this short does not carry a yearly figure.",
     "Fills with less recording behind them than a mark-out's horizon are left out of that mark-out.",
 )
@@ -100,6 +103,22 @@ def report_html(
     )
 
 
+def _money(comparison: Comparison) -> str:
+    return html.escape(comparison.currency)
+
+
+def _liquidations(comparison: Comparison) -> Iterator[str]:
+    """A sentence for each row in which a seed lost its collateral."""
+    for row in comparison.rows:
+        gone = [m.liquidated_s for m in row.metrics if not math.isnan(m.liquidated_s)]
+        if gone:
+            seeds = f" in {len(gone)} of {len(row.metrics)} seeds" if len(row.metrics) > 1 else ""
+            yield (
+                f"{row.quoter} under {row.fills_model} fills would have been liquidated{seeds}, first after "
+                f"{min(gone):g} s. What it made after that it could not have made with this collateral."
+            )
+
+
 def _section(title: str, body: str) -> str:
     return f"<section>\n<h2>{html.escape(title)}</h2>\n{body}\n</section>\n"
 
@@ -113,8 +132,9 @@ def _verdict(comparison: Comparison) -> str:
     others = [v for v in comparison.verdicts if v.policy.fills_model != calibrated]
     large = "".join(f'<p class="verdict {v.outcome.name.lower()}">{html.escape(v.sentence)}</p>' for v in first)
     small = "".join(f"<li>{html.escape(v.sentence)}</li>" for v in others)
-    unit = "<p>Net P&amp;L of the whole span in quote currency, after fees, with 95 % intervals.</p>"
-    return large + unit + (f"<ul>{small}</ul>" if small else "")
+    unit = f"<p>Net P&amp;L of the whole span in {_money(comparison)}, after all costs, with 95 % intervals.</p>"
+    gone = "".join(f'<p class="verdict loses">{html.escape(text)}</p>' for text in _liquidations(comparison))
+    return large + gone + unit + (f"<ul>{small}</ul>" if small else "")
 
 
 def _provenance(comparison: Comparison, provenance: Provenance) -> str:
@@ -127,7 +147,9 @@ def _provenance(comparison: Comparison, provenance: Provenance) -> str:
             "instrument",
             f"{instrument.venue} {instrument.symbol}, tick {instrument.tick_size:g}, lot {instrument.lot_size:g}",
         ),
-        ("fees", f"maker {instrument.maker_fee:.4%}, taker {instrument.taker_fee:.4%} of notional"),
+        ("contract", f"{instrument.kind}, settled in {instrument.currency}"),
+        ("fees", _fees(instrument)),
+        ("margin", _margin(backtest)),
         *((f"{split.name} split", _split_in_words(split)) for split in provenance.splits),
         ("scored span", f"{_span(backtest.ts_ns[0], backtest.ts_ns[-1])}, {len(backtest.ts_ns):,} decisions"),
         ("latency", f"{entry_ns / 1e6:g} ms to the venue, {response_ns / 1e6:g} ms back"),
@@ -141,19 +163,36 @@ def _provenance(comparison: Comparison, provenance: Provenance) -> str:
     return f"<dl>{lines}</dl>"
 
 
+def _fees(instrument: Instrument) -> str:
+    first = f"maker {instrument.maker_fee:.4%}, taker {instrument.taker_fee:.4%} of notional"
+    tiers = (f"; from {volume:,g} in 30 days {maker:.4%}, {taker:.4%}" for volume, maker, taker in instrument.fee_tiers)
+    return first + "".join(tiers)
+
+
+def _margin(backtest: Backtest) -> str:
+    margin = backtest.margin
+    if margin is None:
+        return ""
+    return (
+        f"{margin.balance:,g} {backtest.instrument.currency} at leverage {margin.leverage:g}, liquidated where equity "
+        f"is under {margin.maintenance_rate:.2%} of notional"
+    )
+
+
 def _results(comparison: Comparison) -> str:
     tables = (
-        (results_table, "Quote currency over the whole span, after fees. Brackets hold 95 % intervals."),
-        (scores_table, f"Scores over bars of {comparison.bar_s} s, not annualised; drawdown in quote currency."),
+        (results_table, f"Net P&L over the whole span in {comparison.currency}. Brackets hold 95 % intervals."),
+        (scores_table, f"Scores over bars of {comparison.bar_s} s, not annualised; drawdown in {comparison.currency}."),
         (activity_table, "What each quoter showed, traded and held: means over seeds, the maximum over all."),
     )
     return "".join(to_html(table(comparison), caption) for table, caption in tables)
 
 
 def _decomposition(comparison: Comparison) -> str:
-    terms = "Quote currency, means over seeds. The terms of a row add up to its net P&L; costs are negative."
+    currency = comparison.currency
+    terms = f"In {currency}, means over seeds. The terms of a row add up to its net P&L; costs are negative."
     adverse = (
-        "Adverse selection: the mid's move after a maker fill, ticks per lot and in brackets quote currency. Negative "
+        f"Adverse selection: the mid's move after a maker fill, ticks per lot and in brackets {currency}. Negative "
         "is against us. Spread captured plus this is what a fill is worth at that horizon."
     )
     return to_html(decomposition_table(comparison), terms) + to_html(adverse_table(comparison), adverse)

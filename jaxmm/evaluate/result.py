@@ -1,15 +1,17 @@
 """What a backtest hands to the metrics, the plots and the report: increments, positions, quotes and fills, in integers.
 
-Letters: D decisions, M fills, N exchange events. Money is in half-tick·lots unless a name says otherwise.
+Letters: D decisions, M fills, P fundings, N exchange events. Money is in units of `Worth`, integers for both kinds of
+contract, unless a name says otherwise; a unit is `Backtest.unit` of the settlement currency (`Instrument.currency`).
 """
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxmm.errors import InputError
+from jaxmm.exchange.account import Margin, Worth, check_worth, funding_payment, lot_contract
 from jaxmm.instrument import Instrument
 
 
@@ -24,10 +26,23 @@ class Fills(NamedTuple):
     qty: np.ndarray  # int64 [M], lots, positive
     maker: np.ndarray  # bool [M]
     mid: np.ndarray  # int64 [M], half-ticks, exchange mid after the event; the last one where a side is empty
-    fee: np.ndarray  # float64 [M], quote currency, positive is paid
+    fee: np.ndarray  # float64 [M], settlement currency, positive is paid
+
+
+class Fundings(NamedTuple):
+    """Fundings, in the order in which they became known. One that no decision learned of is not among them."""
+
+    decision: np.ndarray  # int64 [P], in [1, D): the decision at which it became known, non-decreasing
+    ts_ns: np.ndarray  # int64 [P], exchange time
+    position: np.ndarray  # int64 [P], lots held at the exchange, its fills at the same time included
+    rate: np.ndarray  # float64 [P], fraction of notional; longs pay a positive one
+    mark: np.ndarray  # float64 [P], price in quote currency
+    paid: np.ndarray  # float64 [P], settlement currency
 
 
 _FILL_TYPES = tuple(map(np.dtype, ("int64", "int64", "int64", "int8", "int64", "int64", "bool", "int64", "float64")))
+_FUNDING_TYPES = tuple(map(np.dtype, ("int64", "int64", "int64", "float64", "float64", "float64")))
+NO_FUNDINGS = Fundings._make(np.zeros(0, dtype) for dtype in _FUNDING_TYPES)
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,8 @@ class Backtest:
     """One quoter on one tape under one fill model.
 
     Construction checks types, lengths, order, and that the fills explain every change of the position, every
-    increment of the P&L and every fee; a `ValueError` names the first decision that does not add up.
+    increment of the P&L, every fee and every position that paid funding; a `ValueError` names the first decision that
+    does not add up.
     """
 
     instrument: Instrument
@@ -47,16 +63,19 @@ class Backtest:
     position: np.ndarray  # int64 [D], lots, as known at t_k
     bid: np.ndarray  # int64 [D], ticks, own open bid after deciding; 0 is none
     ask: np.ndarray  # int64 [D], ticks
-    pnl: np.ndarray  # int64 [D], half-tick·lots over (t_{k-1}, t_k], before fees; pnl[0] is 0
-    fee: np.ndarray  # float64 [D], quote currency over (t_{k-1}, t_k], positive is paid
+    pnl: np.ndarray  # int64 [D], over (t_{k-1}, t_k], before fees and funding; pnl[0] is 0
+    fee: np.ndarray  # float64 [D], settlement currency over (t_{k-1}, t_k], positive is paid
     fills: Fills
     exch_ts: np.ndarray  # int64 [N], exchange clock, non-decreasing
     exch_mid: np.ndarray  # int64 [N], half-ticks after the event; the last one where a side is empty
+    fundings: Fundings = NO_FUNDINGS
+    margin: Margin | None = None  # None: no collateral was given, nothing is liquidated
 
     def __post_init__(self) -> None:
         self._check_arrays()
         self._check_order()
         self._check_sums()
+        self._check_fundings()
 
     def _check_arrays(self) -> None:
         for field in fields(self):
@@ -64,6 +83,9 @@ class Backtest:
                 _check_type(self._name(field.name), getattr(self, field.name), _series_type(field.name))
         for name, array, dtype in zip(Fills._fields, self.fills, _FILL_TYPES, strict=True):
             _check_type(self._name(f"fills.{name}"), array, dtype)
+        for name, array, dtype in zip(Fundings._fields, self.fundings, _FUNDING_TYPES, strict=True):
+            _check_type(self._name(f"fundings.{name}"), array, dtype)
+            _check_length(self._name(f"fundings.{name}"), array, len(self.fundings.decision), "fundings.decision")
         for name in ("mid", "position", "bid", "ask", "pnl", "fee"):
             _check_length(self._name(name), getattr(self, name), len(self.ts_ns), "ts_ns")
         for name, array in zip(Fills._fields, self.fills, strict=True):
@@ -82,26 +104,44 @@ class Backtest:
             "fills.side is neither +1 nor -1": bool((np.abs(fills.side) == 1).all()),
             "fills.qty is not positive": bool((fills.qty > 0).all()),
             "fills.mid is not positive": bool((fills.mid > 0).all()),
+            "mid is not positive": bool((self.mid > 0).all()),
+            "fills.price is not positive": bool((fills.price > 0).all()),
+            "fundings.decision goes backward": bool((np.diff(self.fundings.decision) >= 0).all()),
+            "fundings.decision is outside [1, D)": bool(
+                ((self.fundings.decision >= 1) & (self.fundings.decision < decisions)).all()
+            ),
         }
         for sentence, holds in rules.items():
             if not holds:
                 raise ValueError(self._name(sentence))
 
     def _check_sums(self) -> None:
-        fills, position, mid = self.fills, self.position, self.mid
+        fills, position, mid = self.fills, self.position, self.worth_of(self.mid)
         signed = fills.side * fills.qty
-        moves = np.diff(mid, prepend=mid[:1])
-        held = np.concatenate([position[:1], position[:-1]])
-        pnl = self.per_decision(signed * (mid[fills.decision] - 2 * fills.price)) + held * moves
+        lots = int(max(np.abs(position).max(), fills.qty.max(initial=0)))
+        check_worth(np.concatenate([mid, self.worth_of(2 * fills.price)]), lots, self._name("worth"))
         self._check_equal(
             "the position changes by other than its fills",
             np.diff(position, prepend=position[:1]),
             self.per_decision(signed),
         )
+        pnl = pnl_of(fills, position, self.mid, self.worth)
         self._check_equal("pnl is not what fills and moves of the mid make", self.pnl, pnl)
         fee = np.bincount(fills.decision, weights=fills.fee, minlength=len(mid))
-        if not np.allclose(self.fee, fee, rtol=1e-5, atol=1e-9):
+        if not np.allclose(self.fee, fee, rtol=1e-5, atol=1e-9 * np.abs(fills.fee).max(initial=0)):
             raise ValueError(self._name("fee is not the sum of the fills' fees"))
+
+    def _check_fundings(self) -> None:
+        fundings = self.fundings
+        held = position_at(self.fills, fundings.ts_ns, int(self.position[0]))
+        self._check_equal(
+            "the position that paid funding is not what its fills make",
+            self._per_decision(fundings.decision, fundings.position),
+            self._per_decision(fundings.decision, held),
+        )
+        due = funding_payment(lot_contract(self.instrument), held, fundings.mark, fundings.rate)
+        if not np.allclose(fundings.paid, due, rtol=1e-9, atol=0):
+            raise ValueError(self._name("a funding paid is not position · mark · rate"))
 
     def _check_equal(self, sentence: str, got: np.ndarray, want: np.ndarray) -> None:
         wrong = np.flatnonzero(got != want)
@@ -114,26 +154,47 @@ class Backtest:
 
     def per_decision(self, values: np.ndarray) -> np.ndarray:
         """Sums int64 [M] values of fills into the decisions at which they became known, int64 [D], exactly."""
+        return self._per_decision(self.fills.decision, values)
+
+    def _per_decision(self, decision: np.ndarray, values: np.ndarray) -> np.ndarray:
         sums = np.zeros(len(self.ts_ns), np.int64)
-        np.add.at(sums, self.fills.decision, values)
+        np.add.at(sums, decision, values)
         return sums
+
+    @cached_property
+    def worth(self) -> Worth:
+        """What a lot is worth at a price, in integers."""
+        return Worth.at(self.instrument, int(self.mid[0]))
+
+    def worth_of(self, half_ticks: np.ndarray) -> np.ndarray:
+        """Worth of a lot at these prices, int64, same shape; for a linear contract the half-ticks themselves."""
+        return self.worth.of(half_ticks)
 
     @property
     def unit(self) -> Fraction:
-        """Quote currency of one half-tick·lot, exactly; raises `InputError` for an inverse contract."""
-        return unit_of(self.instrument)
+        """Settlement currency of one unit of `pnl`, exactly."""
+        return self.worth.unit
+
+    @property
+    def funding(self) -> np.ndarray:
+        """Funding paid over (t_{k-1}, t_k], settlement currency, float64 [D]."""
+        paid = np.bincount(self.fundings.decision, weights=self.fundings.paid, minlength=len(self.ts_ns))
+        return paid.astype(np.float64)
 
 
-def unit_of(instrument: Instrument) -> Fraction:
-    """Quote currency of one half-tick·lot: tick/2 · lot · contract size, of the decimals as they are written."""
-    if instrument.kind != "linear":
-        raise InputError(
-            f"instrument {instrument.symbol}: evaluating an inverse contract is not built yet, because its P&L is not "
-            "linear in the price; use a linear contract (kind: linear)"
-        )
-    sizes = (instrument.tick_size, instrument.lot_size, instrument.contract_size)
-    tick, lot, contract = (Fraction(repr(float(size))) for size in sizes)
-    return tick / 2 * lot * contract
+def pnl_of(fills: Fills, position: np.ndarray, mid: np.ndarray, worth: Worth) -> np.ndarray:
+    """P&L over (t_{k-1}, t_k], int64 [D]: fills · (worth at the mid − worth paid) + position before · Δ worth."""
+    marked = worth.of(mid)
+    pnl = np.diff(marked, prepend=marked[:1]) * np.concatenate([position[:1], position[:-1]])
+    np.add.at(pnl, fills.decision, fills.side * fills.qty * (marked[fills.decision] - worth.of(2 * fills.price)))
+    return pnl
+
+
+def position_at(fills: Fills, ts_ns: np.ndarray, start: int) -> np.ndarray:
+    """Lots held at the exchange at these times, fills at the same time included, int64 [P]."""
+    order = np.argsort(fills.ts_ns, kind="stable")
+    held = start + np.concatenate([[0], np.cumsum((fills.side * fills.qty)[order])])
+    return held[np.searchsorted(fills.ts_ns[order], ts_ns, side="right")].astype(np.int64)
 
 
 def _series_type(name: str) -> np.dtype:

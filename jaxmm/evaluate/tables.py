@@ -67,13 +67,14 @@ def activity_table(comparison: Comparison) -> Table:
         *("fills", "quoter", "orders", "fill ratio", "fills (number)", "turnover", "net P&L / turnover"),
         *("both sides quoted", "mean |position|, lots", "max. |position|, lots"),
     )
+    digits = _digits(score.turnover for row in comparison.rows for score in row.metrics)
     rows = tuple(
         (
             *_names(comparison.fill_models, row),
             _number(row.mean(lambda m: m.orders), 0),
             _percent(row.mean(lambda m: m.fill_ratio)),
             _number(row.mean(lambda m: m.fills), 0),
-            _number(row.mean(lambda m: m.turnover), 0),
+            _number(row.mean(lambda m: m.turnover), digits),
             _basis_points(row),
             _percent(row.mean(lambda m: m.uptime)),
             _number(row.mean(lambda m: m.mean_inventory), 1),
@@ -91,23 +92,26 @@ _TERMS: tuple[tuple[str, Callable[[Metrics], float]], ...] = (
     ("mid's moves on inventory", lambda m: m.pnl.money(m.pnl.inventory)),
     ("maker fees", lambda m: -m.pnl.maker_fees),
     ("taker fees", lambda m: -m.pnl.taker_fees),
-    ("net P&L", lambda m: m.pnl.net),
 )
+_FUNDING: tuple[str, Callable[[Metrics], float]] = ("funding", lambda m: -m.pnl.funding)
+_NET: tuple[str, Callable[[Metrics], float]] = ("net P&L", lambda m: m.pnl.net)
 
 
 def decomposition_table(comparison: Comparison) -> Table:
-    """The terms whose sum is the net P&L, in quote currency, costs negative; means over seeds."""
-    values = [[row.mean(term) for _, term in _TERMS] for row in comparison.rows]
+    """The terms whose sum is the net P&L, costs negative; means over seeds."""
+    paid = any(score.pnl.funding for row in comparison.rows for score in row.metrics)
+    terms = (*_TERMS, *([_FUNDING] if paid else []), _NET)
+    values = [[row.mean(term) for _, term in terms] for row in comparison.rows]
     digits = _digits([value for line in values for value in line])
     rows = tuple(
         (*_names(comparison.fill_models, row), *(_signed(value, digits) for value in line))
         for row, line in zip(comparison.rows, values, strict=True)
     )
-    return Table(("fills", "quoter", *(name for name, _ in _TERMS)), rows)
+    return Table(("fills", "quoter", *(name for name, _ in terms)), rows)
 
 
 def adverse_table(comparison: Comparison) -> Table:
-    """Adverse selection of maker fills at each horizon: ticks per lot (quote currency), means over seeds."""
+    """Adverse selection of maker fills at each horizon: ticks per lot (money), means over seeds."""
     horizons = [mark.horizon_s for mark in comparison.rows[0].metrics[0].mark_outs]
     rows = tuple(
         (*_names(comparison.fill_models, row), *(_adverse(row, index) for index in range(len(horizons))))
@@ -152,7 +156,7 @@ def _against(verdict: Verdict | None, is_best: bool) -> tuple[str, str]:
 
 def _adverse(row: Row, index: int) -> str:
     ticks = row.mean(lambda m: m.mark_outs[index].ticks(m.mark_outs[index].adverse))
-    money = row.mean(lambda m: float(m.mark_outs[index].adverse * m.mark_outs[index].unit))
+    money = row.mean(lambda m: m.mark_outs[index].money(m.mark_outs[index].adverse_worth))
     return f"{_signed(ticks, 3)} ({_signed(money, _digits([money]))})" if math.isfinite(ticks) else NONE
 
 

@@ -19,6 +19,7 @@ from jaxmm.exchange.engine import (
     filled_lots,
     open_lots,
 )
+from jaxmm.exchange.funding import funding_due
 from jaxmm.exchange.ledger import Money, Step, book, money_of
 from jaxmm.exchange.requests import Arrival, submit
 from jaxmm.exchange.timeline import Timeline, timeline
@@ -124,7 +125,7 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay
         tape.features,
         tape.event[first:stop],
         rebased,
-        money_of(tape.instrument),
+        money_of(tape.instrument, funding_due(tape, latency)),
         np.int32(first),
     )
     return jax.tree.map(jnp.asarray, arrays)

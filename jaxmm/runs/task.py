@@ -13,7 +13,7 @@ from jaxmm.envs.market_making import MarketMaking, Params
 from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.backtest import run
-from jaxmm.evaluate.result import unit_of
+from jaxmm.exchange.account import unit_of
 from jaxmm.exchange.engine import Rules
 from jaxmm.exchange.replay import check_money, replay_of
 from jaxmm.exchange.types import FillModel, Latency
@@ -76,7 +76,7 @@ def env_params_of(config: Config, tape: Tape) -> Params:
 
 
 def pass_over(params: Params, quoter: Quoter) -> tuple[jax.Array, jax.Array]:
-    """Net P&L in quote currency and lots traded of one quoter's single pass over a part of the tape, float32 scalars.
+    """Net P&L in settlement currency and lots traded of one quoter's single pass over a part of the tape, float32 scalars.
 
     The score by which checkpoints and baselines alike are chosen, on the validation span.
     """

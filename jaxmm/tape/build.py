@@ -18,6 +18,7 @@ from jaxmm.features.window import RollingWindows
 from jaxmm.files import whole_folder
 from jaxmm.instrument import INT32_MAX
 from jaxmm.tape.exchange_order import Events, ExchangeOrder, ExchangePass
+from jaxmm.tape.funding import at_mid, read_fundings
 from jaxmm.tape.local import Decisions, LocalPass
 from jaxmm.tape.npy import NpyWriters
 from jaxmm.tape.rows import EventStore, Rows, Scan, scan, tape_rows
@@ -54,6 +55,8 @@ def build_tape(store: EventStore, out: str | Path, clock: str, levels: int, prog
         order, venue = ExchangeOrder(facts.disorder_ns), ExchangePass()
         trades = _write_events(_advancing(store, facts, advance), folder, order, venue)
         _write_cursor(folder)
+        if facts.fundings:
+            _write_fundings(store, folder)
         meta = TapeMeta(
             instrument=store.instrument,
             clock=clock.strip(),
@@ -146,6 +149,14 @@ def _write_cursor(folder: Path) -> None:
         for start in range(0, len(ts_ns), _CURSOR_BLOCK):
             block = np.asarray(ts_ns[start : start + _CURSOR_BLOCK])
             writers.append(cursor=np.searchsorted(exch_ts, block, side="right").astype(np.int32))
+
+
+def _write_fundings(store: EventStore, folder: Path) -> None:
+    """Writes when fundings were settled, and their rates and marks."""
+    ts_ns, fundings = read_fundings(store)
+    exch_ts, best = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("exch_ts", "best"))
+    np.save(folder / "funding_ts.npy", ts_ns)
+    np.save(folder / "funding.npy", at_mid(fundings, ts_ns, exch_ts, best, store.instrument))
 
 
 def _fingerprint(store: EventStore, facts: Scan) -> str:

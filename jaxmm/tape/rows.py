@@ -72,11 +72,13 @@ class Scan:
     """GAP rows."""
     unsided: int
     """Trades without an aggressor (auctions), which no tape holds."""
+    fundings: int = 0
+    """FUNDING rows."""
 
 
 def scan(store: EventStore) -> Scan:
     """One quick pass over the columns that matter. Raises `InputError` where there is no row."""
-    rows = gaps = unsided = disorder = 0
+    rows = gaps = unsided = disorder = fundings = 0
     latest = np.iinfo(np.int64).min
     has_diffs = False
     for batch in store.batches(batch_rows=BATCH_ROWS, columns=["exch_ts", "kind", "side"]):
@@ -89,10 +91,11 @@ def scan(store: EventStore) -> Scan:
         disorder = max(disorder, int((newest - exch_ts).max()))
         has_diffs |= bool(np.isin(kind, _DIFF_KINDS).any())
         gaps += int(np.count_nonzero(kind == Kind.GAP))
+        fundings += int(np.count_nonzero(kind == Kind.FUNDING))
         unsided += int(np.count_nonzero((kind == Kind.TRADE) & (side == Side.NONE)))
     if rows == 0:
         raise InputError(f"{store.instrument.symbol}: the store holds no rows; import a recording first")
-    return Scan(rows, has_diffs, disorder, gaps, unsided)
+    return Scan(rows, has_diffs, disorder, gaps, unsided, fundings)
 
 
 def tape_rows(store: EventStore, has_diffs: bool) -> Iterator[tuple[int, Rows]]:

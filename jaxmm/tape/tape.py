@@ -1,11 +1,12 @@
 """The arrays a simulator reads: what was visible at each decision, and every market event in exchange order.
 
-D decisions · N events · K levels a side · F features. Prices are int32 ticks, quantities int32 lots, times int64 ns.
+D decisions · N events · K levels a side · F features · P fundings. Prices are int32 ticks, quantities int32 lots, times
+int64 ns.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ FORMAT_VERSION = 1
 META_FILE = "tape.json"
 DECISION_ARRAYS = ("ts_ns", "book_price", "book_qty", "features", "cursor")
 EVENT_ARRAYS = ("exch_ts", "event", "best")
+FUNDING_ARRAYS = ("funding_ts", "funding")
+"""Left out of the folder of a tape without fundings."""
 
 
 class Code(IntEnum):
@@ -83,6 +86,8 @@ class Tape:
         np.ndarray
     )  # int32 [N, 4]: Code, price, quantity (for depth the new displayed one), displayed before (trades: 0)
     best: np.ndarray  # int32 [N, 2]: exchange best bid and ask after the event; 0 where the side is empty
+    funding_ts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # int64 [P], ascending: when settled
+    funding: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))  # float64 [P, 2]: rate; mark, quote currency
 
     def __post_init__(self) -> None:
         for name, (dtype, shape) in self._layout().items():
@@ -101,6 +106,8 @@ class Tape:
             "exch_ts": (np.int64, (n,)),
             "event": (np.int32, (n, 4)),
             "best": (np.int32, (n, 2)),
+            "funding_ts": (np.int64, (len(self.funding_ts),)),
+            "funding": (np.float64, (len(self.funding_ts), 2)),
         }
 
     @property
@@ -145,6 +152,7 @@ class Tape:
             "decisions": self.decisions,
             "events": self.events,
             "levels": self.levels,
+            "fundings": len(self.funding_ts),
             "bytes_per_decision": self.bytes_per_decision,
             "bytes_per_event": self.bytes_per_event,
             "span_s": self.span_s,
@@ -189,7 +197,8 @@ class Tape:
     def save(self, path: str | Path) -> None:
         """Writes the folder whole or not at all."""
         with whole_folder(path, META_FILE) as folder:
-            for name in DECISION_ARRAYS + EVENT_ARRAYS:
+            kept = DECISION_ARRAYS + EVENT_ARRAYS + (FUNDING_ARRAYS if len(self.funding_ts) else ())
+            for name in kept:
                 np.save(folder / f"{name}.npy", getattr(self, name))
             write_meta(folder, self)
 
@@ -214,6 +223,10 @@ class Tape:
             for name in ("exch_ts", "best"):
                 before = getattr(self, name)[first - 1]
                 kept[name] = np.concatenate([np.broadcast_to(before, (len(book), *before.shape)), kept[name]])
+        settled = slice(
+            *np.searchsorted(self.funding_ts, [self.ts_ns[start] - self.meta.lag_ns, self.ts_ns[stop - 1] + after_ns])
+        )
+        kept |= {name: getattr(self, name)[settled] for name in FUNDING_ARRAYS}
         trades = int(np.count_nonzero(kept["event"][:, 0] <= Code.BUY_TRADE))
         return replace(self, meta=replace(self.meta, trades=trades), **kept)
 
@@ -244,7 +257,8 @@ def read_meta(path: str | Path) -> dict[str, Any]:
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of a tape's folder by name, memory-mapped. Raises `InputError` where one is missing or cut."""
     arrays = {}
-    for name in DECISION_ARRAYS + EVENT_ARRAYS:
+    fundings = FUNDING_ARRAYS if (Path(path) / f"{FUNDING_ARRAYS[0]}.npy").exists() else ()
+    for name in DECISION_ARRAYS + EVENT_ARRAYS + fundings:
         file = Path(path) / f"{name}.npy"
         try:
             arrays[name] = _read_only(file)

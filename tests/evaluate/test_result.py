@@ -4,18 +4,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jaxmm.errors import InputError
-from jaxmm.evaluate.result import unit_of
-
 
 def test_one_half_tick_lot_is_exact_money(simulate):
     assert simulate(decisions=3).unit == Fraction(1, 20_000)
-
-
-def test_an_inverse_contract_is_refused_with_a_sentence(simulate):
-    instrument = dataclasses.replace(simulate(decisions=3).instrument, kind="inverse")
-    with pytest.raises(InputError, match=r"ETHUSD: evaluating an inverse contract is not built yet.*use a linear"):
-        unit_of(instrument)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from jaxmm.data.readers.lines import LineNames, raw_lines
 from jaxmm.data.readers.log import ReadLog
-from jaxmm.data.readers.rows import BATCH_ROWS, event_batch
+from jaxmm.data.readers.rows import BATCH_ROWS, NO_ID, event_batch
 from jaxmm.data.schema import Kind, Side
 from jaxmm.errors import InputError
 from jaxmm.instrument import Instrument
@@ -25,8 +25,8 @@ from jaxmm.instrument import Instrument
 NS_PER_MS = 1_000_000
 KEPT_DIFFS = 2000  # diffs that wait for a snapshot; a REST answer takes seconds, this is minutes
 
-TRADE, DEPTH, TOP, SNAPSHOT, CLEAR, GAP = (
-    int(k) for k in (Kind.TRADE, Kind.DEPTH, Kind.TOP, Kind.SNAPSHOT, Kind.CLEAR, Kind.GAP)
+TRADE, DEPTH, TOP, SNAPSHOT, CLEAR, GAP, FUNDING, MARK = (
+    int(k) for k in (Kind.TRADE, Kind.DEPTH, Kind.TOP, Kind.SNAPSHOT, Kind.CLEAR, Kind.GAP, Kind.FUNDING, Kind.MARK)
 )
 
 Levels = Sequence[Sequence[str]]  # (price, quantity) as the venue wrote them
@@ -78,10 +78,10 @@ class _Rows:
         self.levels += bids
         self.levels += asks
 
-    def add_sideless(self, number: int, exch_ts: int, recv_ts: int, kind: int, id: int) -> None:
-        """One message of one row that is about the whole book."""
+    def add_sideless(self, number: int, exch_ts: int, recv_ts: int, kind: int, id: int, price: str = "0") -> None:
+        """One message of one row that is about no side of the book."""
         self.messages.append((number, exch_ts, recv_ts, kind, id, 0, 0, 1))
-        self.levels.append(("0", "0"))
+        self.levels.append((price, "0"))
 
     def flush(self) -> pa.RecordBatch:
         """The rows so far, which are forgotten."""
@@ -140,10 +140,12 @@ class _Messages:
         self.last: int | None = None  # update id of the book, None before the first snapshot
         self.whole = False  # a snapshot came and the chain has held since
         self.waiting: deque[_Diff] = deque()  # diffs that a coming snapshot may have to be followed by
+        self.next_funding: tuple[int, str] | None = None  # when, ms, and at what rate as far as it is known
         self.handlers: dict[str, Callable[[int, int, dict[str, Any]], None]] = {
             "depthUpdate": self._depth,
             "bookTicker": self._book_ticker,
             "trade": self._trade,
+            "markPriceUpdate": self._mark,
         }
 
     def handle(self, number: int, line: bytes) -> None:
@@ -198,6 +200,13 @@ class _Messages:
             self.log.receiver_stamped += 1
         bid, ask = (data["b"], data["B"]), (data["a"], data["A"])
         self.rows.add(number, exch_ts, recv_ts, TOP, data["u"], (bid,), (ask,))
+
+    def _mark(self, number: int, recv_ts: int, data: dict[str, Any]) -> None:
+        """A mark price; and once the next funding is a later one, the one that was settled, at the last rate told."""
+        before, self.next_funding = self.next_funding, (data["T"], data["r"]) if data.get("r") else None
+        if before is not None and before[0] <= data["E"] and (self.next_funding is None or data["T"] > before[0]):
+            self.rows.add_sideless(number, before[0] * NS_PER_MS, recv_ts, FUNDING, NO_ID, before[1])
+        self.rows.add_sideless(number, data["E"] * NS_PER_MS, recv_ts, MARK, NO_ID, data["p"])
 
     def _depth(self, number: int, recv_ts: int, data: dict[str, Any]) -> None:
         before = data["pu"] if "pu" in data else data["U"] - 1

@@ -46,6 +46,7 @@ def event_batch(
     _check_clocks(exch_ts, recv_ts, where)
     priced = np.flatnonzero(_PRICED[kind])
     _check_prices(price[priced], instrument, lambda i: where(int(priced[i])))
+    _check_marks(price, kind, where)
     lots = qty[priced]
     qty = qty.copy()
     qty[priced] = _whole_lots(lots, instrument, log, lambda i: where(int(priced[i])))
@@ -115,6 +116,14 @@ def _check_clocks(exch_ts: np.ndarray, recv_ts: np.ndarray, where: Where) -> Non
             f"{where(i)}: local time {recv_ts[i]} ns and exchange time {exch_ts[i]} ns are more than a day apart; "
             "check the units of both"
         )
+
+
+def _check_marks(price: np.ndarray, kind: np.ndarray, where: Where) -> None:
+    wrong = ((kind == Kind.MARK) & ~((price > 0) & np.isfinite(price))) | ((kind == Kind.FUNDING) & ~(abs(price) < 1))
+    bad = np.flatnonzero(wrong)
+    if bad.size:
+        what = "a mark price is positive" if kind[bad[0]] == Kind.MARK else "a funding rate is a fraction below 1"
+        raise InputError(f"{where(int(bad[0]))}: {what}; got {price[bad[0]]!s}")
 
 
 def _check_prices(price: np.ndarray, instrument: Instrument, where: Where) -> None:
