@@ -99,6 +99,30 @@ def engines(folder: Path) -> Iterator[Claim]:
                 yield what, bool(same), f"{len(run.fills)} fills, {tape.decisions} decisions"
 
 
+def peers(folder: Path) -> Iterator[Claim]:
+    """Our event engine = hftbacktest at every decision, on the synthetic feed, the futures' days and markets of ties."""
+    subprocess.run([str(ROOT / "scripts/peer-setup")], check=True)
+    stores = [
+        f"{name}={store_of(name, files, 'binance', folder, '--fix-clock')}"
+        for name, files in BINANCE.items()
+        if "spot" not in name
+    ]
+    command = [
+        sys.executable,
+        str(ROOT / "scripts/peer_compare.py"),
+        "--work",
+        str(folder / "peers"),
+        "--store",
+        *stores,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as compared:
+        assert compared.stdout is not None
+        for line in compared.stdout:
+            what, equal, figures = json.loads(line)
+            yield f"peers: {what}", equal, figures
+    yield "peers: every comparison was made", compared.returncode == 0, f"exit code {compared.returncode}"
+
+
 def demo(folder: Path) -> Iterator[Claim]:
     """The demo, from a set-up machine, in under five minutes."""
     run = folder / "demo"
@@ -134,7 +158,7 @@ def _plain(algorithm: str) -> list[str]:
     ]
 
 
-CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, demo, learners)
+CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, peers, demo, learners)
 
 
 def main() -> None:

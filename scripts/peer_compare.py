@@ -1,0 +1,108 @@
+"""Our event engine against hftbacktest: position, balance, fee, trades and quotes at every decision, on every feed.
+
+Prints one JSON line a comparison: [what, whether it is equal, figures]. `scripts/verify --only peers` reads them. Runs
+with 64-bit floats, which the probabilistic queues need to agree to the last fill.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from peer_client import ROOT, Peer, two_quotes
+from peer_feed import LocalEvents, local_events, write_feed
+
+sys.path.insert(0, str(ROOT))
+from jaxmm.data.store import open_store
+from jaxmm.exchange.types import Latency
+from jaxmm.markets.synthetic import BENCHMARK_SECONDS, SyntheticMarket, SyntheticStore
+from jaxmm.tape.build import build_tape
+from jaxmm.tape.rows import EventStore
+from jaxmm.tape.tape import Tape
+from tests.exchange.two_quotes import MODELS, Params, difference, our_run, peers_run, tape_of_ties
+
+LATENCY = Latency(10_000_000, 10_000_000)
+TIES = tuple(Latency(*pair) for pair in ((0, 0), (3, 20), (20, 3), (10, 15), (60, 25)))
+NEAR, SHY, INSIDE, DEEP = Params(1, 1, 5, 50), Params(3, 2, 7, 70), Params(-3, 1, 5, 25), Params(40, 1, 3, 30)
+
+
+class Feed(NamedTuple):
+    """A market, how it is cut, and who quotes there."""
+
+    name: str
+    clock: str
+    params: tuple[Params, ...]
+
+
+SYNTHETIC = Feed("synthetic", "100ms", (NEAR, SHY, INSIDE))
+RECORDED = (
+    Feed("binance_usdm_btcusdt", "100ms", (NEAR, SHY, INSIDE, DEEP)),
+    Feed("binance_usdm_btcusdt", "10ms", (NEAR, DEEP)),
+    Feed("binance_usdm_btcusdt", "7ev", (NEAR, DEEP)),
+    Feed("binance_usdm_ethusdt", "100ms", (NEAR, SHY, INSIDE, DEEP)),
+    Feed("binance_usdm_ethusdt", "10ms", (NEAR, DEEP)),
+    Feed("binance_coinm_btcusd_perp", "100ms", (NEAR, SHY, INSIDE, DEEP)),
+    Feed("binance_coinm_btcusd_perp", "10ms", (NEAR, DEEP)),
+)
+
+
+Answer = tuple[str, bool, str]  # what, whether it is equal, figures
+
+
+def on_feed(peer: Peer, feed: Feed, store: EventStore, work: Path, models: Sequence[str]) -> Iterator[Answer]:
+    """All parameter sets of a feed under all queue models."""
+    name = f"{feed.name}, {feed.clock}"
+    tape = build_tape(store, work / f"{feed.name}-{feed.clock}", feed.clock, 20)
+    folder = write_feed(tape, local_events(store), work / f"{feed.name}-{feed.clock}-feed")
+    for model in models:
+        for params in feed.params:
+            yield compared(peer, name, tape, folder, model, params, LATENCY)
+
+
+def on_ties(peer: Peer, work: Path, models: Sequence[str], seeds: int = 4) -> Iterator[Answer]:
+    """Random markets whose clocks are full of ties, where what we see is the exchange's book of the same time."""
+    for seed in range(seeds):
+        tape = tape_of_ties(seed)
+        folder = write_feed(tape, LocalEvents(tape.exch_ts, tape.event), work / f"ties-{seed}")
+        for latency in TIES:
+            name = f"ties, seed {seed}, {latency.entry_ns} ns + {latency.response_ns} ns"
+            for model in models:
+                yield compared(peer, name, tape, folder, model, (NEAR, INSIDE)[seed % 2], latency)
+
+
+def compared(peer: Peer, name: str, tape: Tape, feed: Path, model: str, params: Params, latency: Latency) -> Answer:
+    """One run on either engine."""
+    theirs = peers_run(tape, *peer.records(**two_quotes(feed, model, latency, [params])))
+    different = difference(our_run(tape, model, params, latency), theirs)
+    figures = f"{tape.decisions} decisions, {theirs.trades[-1]} trades"
+    return f"{name}, {model}, {tuple(params)}", not different, "; ".join(filter(None, (figures, different)))
+
+
+def main() -> None:
+    """Compares what was asked for and prints it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, help="folder for tapes and feeds")
+    parser.add_argument("--store", type=Path, nargs="*", default=[], help="stores of recordings, as NAME=FOLDER")
+    parser.add_argument("--models", nargs="*", default=MODELS)
+    parser.add_argument("--seconds", type=float, default=BENCHMARK_SECONDS, help="length of the synthetic feed")
+    asked = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    stores = dict(str(text).split("=", 1) for text in asked.store)
+    with tempfile.TemporaryDirectory() as temporary, Peer() as peer:
+        work = asked.work or Path(temporary)
+        made = SyntheticStore(SyntheticMarket.benchmark(), seed=1, seconds=asked.seconds)
+        found = [(SYNTHETIC, made)] if asked.seconds else []
+        found += [(feed, open_store(stores[feed.name])) for feed in RECORDED if feed.name in stores]
+        runs = [on_ties(peer, work, asked.models)]
+        runs += [on_feed(peer, feed, store, work, asked.models) for feed, store in found]
+        for answer in chain.from_iterable(runs):
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""hftbacktest under our strategies, as the judge of our fills and as the opponent of our benchmark.
+
+Runs in `.venv-peers` (scripts/peer-setup), which has neither jaxmm nor JAX. It reads one job a line from its input, a
+JSON object, and answers each with one line: see `run`. So one process compiles once and is timed as often as wanted.
+
+    {"feed": "FOLDER", "queue": "power3(3)", "depth": "hashmap", "strategy": "two_quotes", "params": [{...}],
+     "entry_ns": 10000000, "response_ns": 10000000, "out": "FILE.npz"}
+
+All that a strategy computes is whole numbers: ticks, half-ticks and lots. D decisions.
+"""
+
+import json
+import re
+import resource
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from hftbacktest import (
+    BUY_EVENT,
+    DEPTH_EVENT,
+    EXCH_EVENT,
+    GTX,
+    LIMIT,
+    LOCAL_EVENT,
+    SELL_EVENT,
+    TRADE_EVENT,
+    BacktestAsset,
+    HashMapMarketDepthBacktest,
+    ROIVectorMarketDepthBacktest,
+)
+from hftbacktest import NEW as STATUS_NEW
+from hftbacktest.types import event_dtype
+from numba import njit
+
+CODES = np.array(
+    [TRADE_EVENT | SELL_EVENT, TRADE_EVENT | BUY_EVENT, DEPTH_EVENT | BUY_EVENT, DEPTH_EVENT | SELL_EVENT], np.uint64
+)
+"""By `jaxmm.tape.tape.Code`."""
+DEPTHS = {"hashmap": HashMapMarketDepthBacktest, "roivector": ROIVectorMarketDepthBacktest}
+AFTER_NS = 3_600_000_000_000
+NO_LEVEL = 1 << 40
+"""Ticks: the peer's best of an empty side lies far beyond."""
+
+
+# --- the feed ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def load(folder):
+    """(the feed's facts, the peer's events, decision times int64 [D])."""
+    folder = Path(folder)
+    facts = json.loads((folder / "feed.json").read_text())
+    exch_ts, exch, local_ts, local, ts = (
+        np.load(folder / f"{name}.npy") for name in ("exch_ts", "exch_event", "local_ts", "local_event", "ts_ns")
+    )
+    both = merge(exch_ts, exch, local_ts, local)
+    return facts, events(facts, exch_ts, exch, local_ts, local, *both, int(ts[-1]) + AFTER_NS), ts
+
+
+@njit
+def merge(exch_ts, exch, local_ts, local):
+    """Which exchange event (or −1) and which local event (or −1) stand in each row of the peer's one array.
+
+    The peer reads both orders from one array, each skipping the rows of the other. An event that comes next in both is
+    one row; so a feed whose messages never overtake each other has no row that anyone skips, the peer's best case.
+    """
+    i = j = rows = 0
+    at_exchange = np.empty(len(exch) + len(local), np.int64)
+    at_home = np.empty(len(exch) + len(local), np.int64)
+    while i < len(exch) or j < len(local):
+        same = i < len(exch) and j < len(local)
+        if same:
+            for column in range(3):
+                same = same and exch[i, column] == local[j, column]
+            same = same and exch_ts[i] <= local_ts[j]
+        exchange_next = j == len(local) or (i < len(exch) and exch_ts[i] <= local_ts[j])
+        at_exchange[rows] = i if same or exchange_next else -1
+        at_home[rows] = j if same or not exchange_next else -1
+        i += same or exchange_next
+        j += same or not exchange_next
+        rows += 1
+    return at_exchange[:rows], at_home[:rows]
+
+
+def events(facts, exch_ts, exch, local_ts, local, at_exchange, at_home, end_ts):
+    """The peer's array, with one more local event at `end_ts`, so that its clock runs to the last decision."""
+    rows = len(at_exchange)
+    array = np.zeros(rows + 1, event_dtype)
+    seen = at_home >= 0
+    what = np.where(seen[:, None], local[at_home], exch[at_exchange])
+    flags = np.where(at_exchange >= 0, np.uint64(EXCH_EVENT), 0) | np.where(seen, np.uint64(LOCAL_EVENT), 0)
+    array["ev"][:rows] = CODES[what[:, 0]] | flags.astype(np.uint64)
+    array["exch_ts"][:rows] = np.where(at_exchange >= 0, exch_ts[at_exchange], local_ts[at_home])
+    array["local_ts"][:rows] = np.where(seen, local_ts[at_home], exch_ts[at_exchange])
+    array["px"][:rows] = decimal(what[:, 1], facts["tick_size"])
+    array["qty"][:rows] = decimal(what[:, 2], facts["lot_size"])
+    array[rows] = array[rows - 1]
+    array["ev"][rows] = np.uint64(TRADE_EVENT | BUY_EVENT | LOCAL_EVENT)
+    array["exch_ts"][rows] = array["local_ts"][rows] = end_ts
+    return array
+
+
+def decimal(units, unit):
+    """Multiples of `unit` as the float64 nearest to the decimal number, which a recorded feed would hold."""
+    per_unit = round(1 / unit)
+    return units / per_unit if unit < 1 and abs(per_unit * unit - 1) < 1e-9 else units * unit
+
+
+# --- the strategies ----------------------------------------------------------------------------------------------
+
+
+@njit
+def quote(hbt, side, own, price, lots, wants, tick_size, lot_size, now, answer_ns, next_id):
+    """One side's order manager: the wanted quote is our only one, by as few requests as possible; the next free id.
+
+    `own` int64 [3]: id of our last order (0: none), its price, and when the request under way is answered.
+    """
+    if now < own[2]:
+        return next_id
+    orders = hbt.orders(0)
+    stands = False
+    if own[0] > 0:
+        order = orders.get(np.uint64(own[0]))
+        stands = order is not None and order.status == STATUS_NEW
+    if stands and wants and own[1] == price:
+        return next_id
+    if stands:
+        hbt.cancel(0, np.uint64(own[0]), False)
+        own[2] = now + answer_ns
+    own[0] = 0
+    if wants:
+        if side > 0:
+            hbt.submit_buy_order(0, np.uint64(next_id), price * tick_size, lots * lot_size, GTX, LIMIT, False)
+        else:
+            hbt.submit_sell_order(0, np.uint64(next_id), price * tick_size, lots * lot_size, GTX, LIMIT, False)
+        own[0], own[1], own[2] = next_id, price, now + answer_ns
+        next_id += 1
+    return next_id
+
+
+@njit
+def shown(hbt, own):
+    """The price of the order that we believe is open, 0 where none is."""
+    if own[0] == 0:
+        return 0
+    order = hbt.orders(0).get(np.uint64(own[0]))
+    if order is None or not (order.status == STATUS_NEW or order.req == STATUS_NEW):
+        return 0
+    return own[1]
+
+
+@njit
+def two_quotes(hbt, ts, first_ts, answer_ns, tick_size, lot_size, params, ints, floats):
+    """A spread of whole half-ticks around the mid that leans against the inventory: jaxmm's `SkewedSpread`.
+
+    `params` int64 [4]: half spread and skew a clip in half-ticks, lots of a quote, the position limit in lots.
+    Fills `ints` int64 [D, 6] (position, trades, our bid, our ask, best bid, best ask) and `floats` [D, 3] (position,
+    balance, fee).
+    Returns 0, or the peer's error code.
+    """
+    half_spread, skew, lots, most = params
+    bid_own, ask_own = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    bid_best = ask_best = np.int64(0)
+    now, next_id = first_ts, np.int64(1)
+    for k in range(len(ts)):
+        code = hbt.elapse(np.uint64(ts[k] - now))
+        if code != 0:
+            return code
+        now = ts[k]
+        hbt.clear_inactive_orders(0)
+        depth = hbt.depth(0)
+        if depth.best_bid_tick > -NO_LEVEL:
+            bid_best = depth.best_bid_tick
+        if depth.best_ask_tick < NO_LEVEL:
+            ask_best = depth.best_ask_tick
+        values = hbt.state_values(0)
+        position = np.int64(round(values.position / lot_size))
+        ints[k, 0], ints[k, 1], ints[k, 4], ints[k, 5] = position, values.num_trades, bid_best, ask_best
+        floats[k, 0], floats[k, 1], floats[k, 2] = values.position, values.balance, values.fee
+        centre = bid_best + ask_best - skew * (position // lots)
+        bid = min((centre - half_spread) // 2, ask_best - 1)
+        ask = max(-((-centre - half_spread) // 2), bid_best + 1)
+        next_id = quote(
+            hbt, 1, bid_own, bid, lots, position + lots <= most, tick_size, lot_size, now, answer_ns, next_id
+        )
+        next_id = quote(
+            hbt, -1, ask_own, ask, lots, position - lots >= -most, tick_size, lot_size, now, answer_ns, next_id
+        )
+        ints[k, 2], ints[k, 3] = shown(hbt, bid_own), shown(hbt, ask_own)
+    return 0
+
+
+STRATEGIES = {"two_quotes": (two_quotes, ("half_spread", "skew", "lots", "max_position_lots"))}
+
+
+# --- jobs --------------------------------------------------------------------------------------------------------
+
+
+def asset_of(facts, feed, queue, entry_ns, response_ns):
+    """The instrument, its feed, the venue's delays and the queue model, as the peer names them."""
+    asset = BacktestAsset().data(feed).tick_size(facts["tick_size"]).lot_size(facts["lot_size"])
+    kind = asset.inverse_asset if facts["kind"] == "inverse" else asset.linear_asset
+    asset = kind(facts["contract_size"]).constant_order_latency(entry_ns, response_ns)
+    name, n = re.fullmatch(r"(\w+?)(?:\(([\d.]+)\))?", queue).groups()
+    model = {
+        "risk_averse": "risk_adverse_queue_model",
+        "power": "power_prob_queue_model",
+        "power2": "power_prob_queue_model2",
+        "power3": "power_prob_queue_model3",
+        "log": "log_prob_queue_model",
+        "log2": "log_prob_queue_model2",
+    }[name]
+    asset = getattr(asset, model)(*([float(n)] if n else []))
+    asset = asset.no_partial_fill_exchange().trading_value_fee_model(facts["maker_fee"], facts["taker_fee"])
+    tick = facts["tick_size"]
+    return asset.roi_lb(facts["lowest_tick"] * tick).roi_ub(facts["highest_tick"] * tick).last_trades_capacity(0)
+
+
+def run(job):
+    """Runs a job's parameter sets one after another and returns what it took.
+
+    Returns the wall seconds of each run alone, without building or compiling, the events and decisions of one run, the
+    position, balance, fee and trades at the end of the last, and the peak memory of this process in MiB. With `out`,
+    the last run's records are written there, compressed.
+    """
+    facts, feed, ts = load(job["feed"])
+    ts = ts[: job.get("decisions", len(ts))]
+    strategy, names = STRATEGIES[job["strategy"]]
+    first_ts = first_of(feed)
+    ints, floats = np.zeros((len(ts), 6), np.int64), np.zeros((len(ts), 3))
+    walls = []
+    for values in job["params"]:
+        params = np.array([values[name] for name in names], np.int64)
+        asset = asset_of(facts, feed, job["queue"], job["entry_ns"], job["response_ns"])
+        hbt = DEPTHS[job.get("depth", "hashmap")]([asset])
+        answer_ns = job["entry_ns"] + job["response_ns"]
+        began = time.perf_counter()
+        code = strategy(hbt, ts, first_ts, answer_ns, facts["tick_size"], facts["lot_size"], params, ints, floats)
+        walls.append(time.perf_counter() - began)
+        hbt.close()
+        if code:
+            raise RuntimeError(f"hftbacktest stopped with code {code}")
+    if "out" in job:
+        np.savez_compressed(job["out"], ints=ints, floats=floats)
+    return {
+        "walls": walls,
+        "events": int(len(feed) - 1),
+        "decisions": len(ts),
+        "position": int(ints[-1, 0]),
+        "trades": int(ints[-1, 1]),
+        "balance": float(floats[-1, 1]),
+        "fee": float(floats[-1, 2]),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def first_of(feed):
+    """Where the peer's clock starts: its first event on either clock."""
+    at_exchange, at_home = (feed["ev"] & np.uint64(flag) != 0 for flag in (EXCH_EVENT, LOCAL_EVENT))
+    return min(int(feed["exch_ts"][np.argmax(at_exchange)]), int(feed["local_ts"][np.argmax(at_home)]))
+
+
+def main():
+    """Answers one line a job until the input ends."""
+    for line in sys.stdin:
+        print(json.dumps(run(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
