@@ -100,21 +100,13 @@ def engines(folder: Path) -> Iterator[Claim]:
 
 
 def peers(folder: Path) -> Iterator[Claim]:
-    """Our event engine = hftbacktest at every decision, on the synthetic feed, the futures' days and markets of ties."""
+    """Our event engine = hftbacktest at every decision: synthetic feed, the futures' days, markets full of ties."""
     subprocess.run([str(ROOT / "scripts/peer-setup")], check=True)
-    stores = [
-        f"{name}={store_of(name, files, 'binance', folder, '--fix-clock')}"
-        for name, files in BINANCE.items()
-        if "spot" not in name
-    ]
-    command = [
-        sys.executable,
-        str(ROOT / "scripts/peer_compare.py"),
-        "--work",
-        str(folder / "peers"),
-        "--store",
-        *stores,
-    ]
+    futures = [name for name in BINANCE if "spot" not in name]
+    mended = folder / "mended"  # `recordings` imports the same days with their clocks as they are
+    stores = [f"{name}={store_of(name, BINANCE[name], 'binance', mended, '--fix-clock')}" for name in futures]
+    compare = str(ROOT / "scripts/peer_compare.py")
+    command = [sys.executable, compare, "--work", str(folder / "peers"), "--store", *stores]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as compared:
         assert compared.stdout is not None
         for line in compared.stdout:
