@@ -160,16 +160,22 @@ def backtest(
     set_: Set = None,
     max_position_lots: Annotated[int | None, typer.Option(help="No quote may carry the position beyond this.")] = None,
     fills_out: Annotated[Path | None, typer.Option(help="Write every fill to this Parquet file.")] = None,
+    margin: Annotated[
+        str | None, typer.Option(help="Collateral: balance,leverage,maintenance rate, such as 0.5,20,0.004.")
+    ] = None,
+    volume_30d: Annotated[float, typer.Option(help="Traded in the 30 days before: it picks the fee tier.")] = 0.0,
     json_out: Json = False,
 ) -> None:
     """Runs a strategy or a bundle over a tape on the event engine.
 
     Example: jaxmm backtest fixed_spread --tape tape --set half_spread_ticks=2 --json
     """
+    from jaxmm.exchange.account import Terms
     from jaxmm.runs.backtesting import backtest as run_backtest
+    from jaxmm.runs.backtesting import parse_margin
 
-    settings = _settings(set_ or [])
-    _answer(run_backtest(quoter, tape, fills, latency, settings, max_position_lots, fills_out), json_out)
+    settings, terms = _settings(set_ or []), Terms(volume_30d, None if margin is None else parse_margin(margin))
+    _answer(run_backtest(quoter, tape, fills, latency, settings, max_position_lots, fills_out, terms), json_out)
 
 
 def main() -> None:

@@ -84,6 +84,17 @@ class Split(Section):
     """Seconds left out between the parts."""
 
 
+class Collateral(Section):
+    """What backs the position; an episode ends, and a backtest says so, where it does not suffice."""
+
+    balance: float = Field(gt=0)
+    """At the start, in settlement currency (the base coin of an inverse contract)."""
+    leverage: float = Field(default=1.0, ge=1)
+    """Notional that one unit of collateral may open."""
+    maintenance_rate: float = Field(default=0.005, ge=0, lt=1)
+    """Fraction of notional under which equity must not fall."""
+
+
 class Venue(Section):
     """How late we are and what fills us."""
 
@@ -93,6 +104,10 @@ class Venue(Section):
     """From an event at the venue to our knowing of it."""
     fills: str = "risk_averse"
     """Fill model to train under: `risk_averse`, `penetration` or `touch`; `:partial` behind it for partial fills."""
+    volume_30d: float = Field(default=0.0, ge=0)
+    """What we traded in the 30 days before, in settlement currency: it picks the instrument's fee tier."""
+    margin: Collateral | None = None
+    """Our collateral; none: without end."""
 
 
 class DiscreteGrid(Section):
@@ -121,9 +136,11 @@ class Reward(Section):
     """Weights of the named reward terms (`jaxmm.envs.rewards`)."""
 
     pnl: float = 1.0
-    """Change of cash and marked position, before fees, in quote currency."""
+    """Change of cash and marked position, before fees and funding, in settlement currency."""
     fees: float = 1.0
     """Minus the fees paid."""
+    funding: float = 1.0
+    """Minus the funding paid."""
     spread: float = 0.0
     """What fills earned against the mid after them."""
     dampened: float = 0.0
@@ -137,7 +154,7 @@ class Reward(Section):
     sharpe: float = 0.0
     """Differential Sharpe ratio."""
     risk_aversion: float = Field(default=1.0, gt=0)
-    """Of `utility`, per quote currency."""
+    """Of `utility`, per settlement currency."""
     sharpe_rate: float = Field(default=0.01, gt=0, lt=1)
     """Adaptation rate of `sharpe`."""
 
@@ -160,7 +177,7 @@ class Env(Section):
     show_time: bool = False
     """Whether the observation counts the episode's time down; a live quoter has no end, so it should not."""
     ruin: float | None = Field(default=None, gt=0)
-    """Quote currency lost in an episode that ends it; none: never."""
+    """Settlement currency lost in an episode that ends it; none: never."""
     reward: Reward = Reward()
     """Weights of the reward's terms."""
 

@@ -17,13 +17,20 @@ from jaxmm.envs.rewards import Moments, RewardWeights, Settings, no_moments, rew
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.errors import InputError
 from jaxmm.exchange.engine import Rules, Venue
-from jaxmm.exchange.ledger import Step
+from jaxmm.exchange.ledger import Step, net_pnl
 from jaxmm.exchange.replay import Replay
 from jaxmm.features.observation import OBSERVATION, observation
 from jaxmm.policy.actions import Actions, DiscreteActions
 from jaxmm.policy.types import Quotes, View, within_position
 
 Array = Any
+
+
+class Collateral(NamedTuple):
+    """What backs the position: an episode ends, liquidated, where equity falls below the maintenance margin."""
+
+    balance: Array = np.float32(np.inf)  # float32, settlement currency at the start; infinite: never liquidated
+    maintenance_rate: Array = np.float32(0)  # float32, fraction of notional
 
 
 class Params(NamedTuple):
@@ -39,7 +46,8 @@ class Params(NamedTuple):
     first: Array  # int32, first decision of a fixed start
     random_start: Array  # bool: start anywhere that leaves room for an episode
     show_time: Array  # bool: the observation counts an episode's remaining time down; else it stays 1
-    ruin: Array  # float32, quote currency lost in an episode that ends it; infinite: never
+    ruin: Array  # float32, settlement currency lost in an episode that ends it; infinite: never
+    collateral: Collateral = Collateral()
 
     def replace(self, **changes: Any) -> "Params":
         """With some of them changed, under the name by which gymnax's tools ask for it."""
@@ -58,7 +66,7 @@ class State(NamedTuple):
     end: Array  # int32, decision at which the episode is cut
     venue: Venue
     position: Array  # int32, lots known
-    equity: Array  # float32, P&L after fees of this episode, for the check of ruin alone
+    equity: Array  # float32, P&L after fees and funding of this episode, for the checks of ruin alone
     moments: Moments
 
 
@@ -93,7 +101,7 @@ class MarketMaking(Environment[State, Params]):
     def quote(self, state: State, quotes: Quotes, params: Params) -> tuple[State, Array, Array, Info]:
         """One step under any quotes: state, reward, terminated, info."""
         state, stepped, terms = advance(state, quotes, params)
-        terminated = state.equity <= -params.ruin
+        terminated = (state.equity <= -params.ruin) | liquidated(state, params)
         info = {f"reward/{name}": value for name, value in terms._asdict().items()}
         info |= {f"score/{name}": value for name, value in scores(stepped, params).items()}
         return state, weighted(terms, params.weights), terminated, info
@@ -130,15 +138,21 @@ def advance(state: State, quotes: Quotes, params: Params) -> tuple[State, Step, 
     venue, stepped = params.replay.step(state.venue, state.position, quotes, state.k, params.rules)
     last = state.k + 1 >= state.end
     terms, moments = reward_terms(stepped, state.moments, last, params.settings)
-    moved = State(state.k + 1, state.end, venue, stepped.position, state.equity + terms.pnl + terms.fees, moments)
-    return moved, stepped, terms
+    equity = state.equity + terms.pnl + terms.fees + terms.funding
+    return State(state.k + 1, state.end, venue, stepped.position, equity, moments), stepped, terms
+
+
+def liquidated(state: State, params: Params) -> Array:
+    """Whether equity, marked at the mid, is below the maintenance margin of the position."""
+    notional = params.replay.money.held(state.position, params.replay.mid(state.k)) * params.settings.unit
+    return params.collateral.balance + state.equity < params.collateral.maintenance_rate * notional
 
 
 def scores(stepped: Step, params: Params) -> dict[str, Array]:
     """What a training log shows beside the reward, float32 a step."""
     money = params.settings.unit
     return {
-        "pnl": (stepped.pnl.astype(jnp.float32) - stepped.fee) * money,
+        "pnl": net_pnl(stepped) * money,
         "volume_lots": (stepped.bought + stepped.sold).astype(jnp.float32),
         "abs_position_lots": jnp.abs(stepped.position).astype(jnp.float32),
         "outside": stepped.outside.astype(jnp.float32),

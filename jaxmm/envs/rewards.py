@@ -1,24 +1,27 @@
 """Named reward terms and their weights; a reward is their weighted sum, and each is reported on its own.
 
-Money terms are in quote currency (float32 of exact integers), so a weight of 1 means money itself.
+Money terms are in the contract's settlement currency, float32 of the ledger's increments, so a weight of 1 means money
+itself.
 """
 
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxmm.exchange.ledger import Step
+from jaxmm.exchange.ledger import Step, net_pnl
 
 Array = Any
 
 
 class RewardWeights(NamedTuple):
-    """Weight of each term; all float32 scalars. The default reward is the P&L after fees."""
+    """Weight of each term; all float32 scalars. The default reward is the P&L after fees and funding."""
 
     pnl: Array = 1.0
-    """Change of cash and marked position, before fees."""
+    """Change of cash and marked position, before fees and funding."""
     fees: Array = 1.0
     """Minus the fees paid; rebates count positive."""
+    funding: Array = 1.0
+    """Minus the funding paid; what was received counts positive."""
     spread: Array = 0.0
     """What fills earned against the mid at which they became known, a part of `pnl`."""
     dampened: Array = 0.0
@@ -29,7 +32,7 @@ class RewardWeights(NamedTuple):
     terminal_inventory: Array = 0.0
     """Minus (position / max position)², on an episode's last step."""
     utility: Array = 0.0
-    """(1 − exp(−a·x)) / a of the step's P&L after fees x, with a = `risk_aversion`."""
+    """(1 − exp(−a·x)) / a of the step's P&L after fees and funding x, with a = `risk_aversion`."""
     sharpe: Array = 0.0
     """Differential Sharpe ratio: Moody & Saffell, "Learning to Trade via Direct Reinforcement", IEEE TNN 2001."""
 
@@ -40,7 +43,7 @@ TERMS = RewardWeights._fields
 class Moments(NamedTuple):
     """Running means that the differential Sharpe ratio needs."""
 
-    mean: Array  # float32, of the step's P&L after fees
+    mean: Array  # float32, of the step's P&L after fees and funding
     square: Array  # float32, of its square
 
 
@@ -52,21 +55,22 @@ def no_moments() -> Moments:
 class Settings(NamedTuple):
     """Numbers that the terms share, all scalars."""
 
-    unit: Array  # float32, quote currency of one half-tick·lot
+    unit: Array  # float32, settlement currency of one ledger unit
     max_position_lots: Array  # int32
-    risk_aversion: Array  # float32, per quote currency
+    risk_aversion: Array  # float32, per settlement currency
     sharpe_rate: Array  # float32, adaptation rate of the running moments
 
 
 def reward_terms(step: Step, moments: Moments, last: Array, settings: Settings) -> tuple[RewardWeights, Moments]:
     """Each term's value, float32, under its name; and the moments moved on."""
-    net = (step.pnl.astype(jnp.float32) - step.fee) * settings.unit
-    carried = (step.pnl - step.spread).astype(jnp.float32)
+    net = net_pnl(step) * settings.unit
+    carried = step.carried.astype(jnp.float32)
     share = step.position.astype(jnp.float32) / settings.max_position_lots.astype(jnp.float32)
     ratio, moments = _differential_sharpe(net, moments, settings.sharpe_rate)
     terms = RewardWeights(
         pnl=step.pnl.astype(jnp.float32) * settings.unit,
         fees=-step.fee * settings.unit,
+        funding=-step.funding * settings.unit,
         spread=step.spread.astype(jnp.float32) * settings.unit,
         dampened=-jnp.maximum(carried, 0.0) * settings.unit,
         inventory=-jnp.square(share),

@@ -8,7 +8,7 @@ funding when paid. s size · q position · e entry price · W collateral · μ m
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -190,6 +190,12 @@ def rates_at(instrument: Instrument, volume: Number) -> tuple[float, float]:
         if volume >= decimal(threshold):
             rates = (maker, taker)
     return rates
+
+
+def at_volume(instrument: Instrument, volume: Number) -> Instrument:
+    """The instrument with the fees of the tier that a 30-day volume reaches."""
+    maker, taker = rates_at(instrument, volume)
+    return replace(instrument, maker_fee=maker, taker_fee=taker)
 
 
 def daily_rates(

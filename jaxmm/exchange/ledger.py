@@ -31,6 +31,10 @@ class Linear(NamedTuple):
         """What holding `position` while the mid moved brought, int32."""
         return position * (mid - mid_before)
 
+    def held(self, position: Array, mid: Array) -> Array:
+        """Notional of a position, float32."""
+        return jnp.abs(position).astype(jnp.float32) * mid.astype(jnp.float32)
+
     def notional(self, fills: Filled) -> Array:
         """Σ lots · price, float32."""
         key = jnp.abs(fills.key).astype(jnp.float32)
@@ -53,6 +57,10 @@ class Inverse(NamedTuple):
         """What holding `position` while the mid moved brought, float32."""
         gain = position * (mid - mid_before)
         return gain.astype(jnp.float32) / (mid_before.astype(jnp.float32) * mid.astype(jnp.float32))
+
+    def held(self, position: Array, mid: Array) -> Array:
+        """Notional of a position, float32."""
+        return jnp.abs(position).astype(jnp.float32) / mid.astype(jnp.float32)
 
     def notional(self, fills: Filled) -> Array:
         """Σ lots / price, float32."""
@@ -86,6 +94,11 @@ def money_of(instrument: Instrument, funding: Array | None = None) -> Money:
     """The rules of an instrument's money."""
     kind = Linear if instrument.kind == "linear" else Inverse
     return kind(jnp.float32(instrument.maker_fee), jnp.float32(instrument.taker_fee), funding)
+
+
+def net_pnl(step: Step) -> Array:
+    """P&L after fees and funding, float32 ledger units."""
+    return step.pnl.astype(jnp.float32) - step.fee - step.funding
 
 
 def book(

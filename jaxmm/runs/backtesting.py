@@ -11,6 +11,7 @@ from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.backtest import backtest as run_backtest
 from jaxmm.evaluate.metrics import metrics
 from jaxmm.evaluate.result import Backtest
+from jaxmm.exchange.account import LOWEST_TIER, Margin, Terms
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.policy.bundle import Bundle
 from jaxmm.policy.types import Quoter
@@ -28,6 +29,7 @@ def backtest(
     settings: dict[str, Any],
     max_position_lots: int | None,
     fills_out: Path | None,
+    terms: Terms = LOWEST_TIER,
 ) -> dict[str, Any]:
     """Runs `quoter`, a strategy's name or a bundle's folder, and returns its scores as plain values."""
     model, delays = FillModel.parse(fills), parse_latency(latency)
@@ -35,7 +37,9 @@ def backtest(
         raise InputError(f"--fills-out {fills_out}: no file can be there; name one in a folder that exists")
     opened = Tape.open(tape)
     chosen, limit = _quoter(quoter, opened, settings, max_position_lots)
-    result = run_backtest(opened, chosen, name=quoter, latency=delays, model=model, max_position_lots=limit)
+    result = run_backtest(
+        opened, chosen, name=quoter, latency=delays, model=model, max_position_lots=limit, terms=terms
+    )
     if fills_out is not None:
         _write_fills(result, fills_out)
     return {
@@ -54,6 +58,17 @@ def parse_latency(text: str) -> Latency:
     if len(parts) > 2:
         raise InputError(f"latency {text!r}: give one delay, or entry,response")
     return Latency(parts[0], parts[-1])
+
+
+def parse_margin(text: str) -> Margin:
+    """`balance`, `balance,leverage` or `balance,leverage,maintenance rate`, in settlement currency."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"margin {text!r}: write numbers, as in 0.5,20,0.004") from error
+    if len(numbers) > 3:
+        raise InputError(f"margin {text!r}: give balance,leverage,maintenance rate")
+    return Margin(*numbers)
 
 
 def _nanoseconds(part: str, text: str) -> int:

@@ -25,7 +25,7 @@ class Baseline(NamedTuple):
 
     name: str
     quoter: Quoter
-    validated_pnl: float  # quote currency
+    validated_pnl: float  # settlement currency
     tried: int  # sets of parameters
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _tuned(strategy: Strategy, config: Config, measured: Calibration, params: Pa
 
 @jax.jit
 def _scores(quoters: Quoter, params: Params) -> jax.Array:
-    """Net P&L of a batch of quoters over the replay, quote currency."""
+    """Net P&L of a batch of quoters over the replay, settlement currency."""
     return jax.vmap(lambda quoter: pass_over(params, quoter)[0])(quoters)
 
 

@@ -28,7 +28,7 @@ from jaxmm.policy.types import Quoter
 from jaxmm.runs.baselines import Baseline, tuned_baselines
 from jaxmm.runs.export import Finished, load_finished, write
 from jaxmm.runs.market import Parts
-from jaxmm.runs.task import latency_of
+from jaxmm.runs.task import latency_of, terms_of
 from jaxmm.tape.tape import Tape
 
 FOLDER = "evaluation"
@@ -88,6 +88,7 @@ def _backtest(config: Config, parts: Parts, quoter: Quoter, name: str, fills: st
         latency=latency_of(config),
         model=FillModel.parse(fills),
         max_position_lots=config.env.max_position_lots,
+        terms=terms_of(config),
     )
 
 

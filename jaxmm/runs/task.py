@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from jaxmm.config import Config, DiscreteGrid, Reward
-from jaxmm.envs.market_making import MarketMaking, Params
+from jaxmm.envs.market_making import Collateral, MarketMaking, Params
 from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.errors import InputError, nearest
-from jaxmm.evaluate.backtest import run
-from jaxmm.exchange.account import unit_of
+from jaxmm.evaluate.backtest import run, touch_range
+from jaxmm.exchange.account import Margin, Terms, at_volume, unit_of
 from jaxmm.exchange.engine import Rules
+from jaxmm.exchange.ledger import net_pnl
 from jaxmm.exchange.replay import check_money, replay_of
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.learn.dqn import DQN, DQNConfig
@@ -32,6 +33,7 @@ def check(config: Config) -> None:
     """Refuses, before any work, what only the rooms behind the configuration know to be wrong."""
     _settings(LEARNERS[config.learner.algorithm][1], config)
     actions_of(config)
+    terms_of(config)
     for name in (config.venue.fills, *config.evaluate.fills):
         FillModel.parse(name)
     for strategy in config.evaluate.baselines:
@@ -53,8 +55,10 @@ def actions_of(config: Config) -> Actions:
 
 def env_params_of(config: Config, tape: Tape) -> Params:
     """The environment over one part of the tape. Raises `InputError` where its money does not fit the engine."""
-    env = config.env
+    env, terms = config.env, terms_of(config)
     check_money(tape, env.max_position_lots)
+    terms.check(tape.instrument, touch_range(tape), env.max_position_lots)
+    tape = tape.priced(at_volume(tape.instrument, terms.volume_30d))
     return Params(
         replay=replay_of(tape, latency_of(config), max(env.queue_levels, tape.levels)),
         rules=Rules.of(FillModel.parse(config.venue.fills)),
@@ -72,16 +76,23 @@ def env_params_of(config: Config, tape: Tape) -> Params:
         random_start=jnp.asarray(env.start is None),
         show_time=jnp.asarray(env.show_time),
         ruin=jnp.float32(np.inf if env.ruin is None else env.ruin),
+        collateral=_collateral(terms.margin),
     )
 
 
+def terms_of(config: Config) -> Terms:
+    """Our fee tier and collateral."""
+    margin = config.venue.margin
+    return Terms(config.venue.volume_30d, None if margin is None else Margin(**margin.model_dump()))
+
+
 def pass_over(params: Params, quoter: Quoter) -> tuple[jax.Array, jax.Array]:
-    """Net P&L in settlement currency and lots traded of one quoter's single pass over a part of the tape, float32 scalars.
+    """Net P&L in settlement currency and lots traded of one quoter's pass over a part of the tape, float32 scalars.
 
     The score by which checkpoints and baselines alike are chosen, on the validation span.
     """
     steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules)
-    net = jnp.sum(steps.pnl.astype(jnp.float32) - steps.fee) * params.settings.unit
+    net = jnp.sum(net_pnl(steps)) * params.settings.unit
     return net, jnp.sum(steps.bought + steps.sold).astype(jnp.float32)
 
 
@@ -89,6 +100,12 @@ def learner_of(config: Config, env_params: Params) -> Learner:
     """The algorithm with its settings. Raises `InputError` on one it does not have, or of a wrong type."""
     learner, settings = LEARNERS[config.learner.algorithm]
     return learner(MarketMaking(), env_params, _settings(settings, config))
+
+
+def _collateral(margin: Margin | None) -> Collateral:
+    if margin is None:
+        return Collateral()
+    return Collateral(jnp.float32(margin.balance), jnp.float32(margin.maintenance_rate))
 
 
 def _weights(reward: Reward) -> RewardWeights:

@@ -72,7 +72,7 @@ def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool
 
 
 def validator(learner: Learner, params: Params) -> loop.Validate:
-    """Scores policies [S] by their net P&L, in quote currency, of one greedy pass over the validation span."""
+    """Scores policies [S] by their net P&L, in settlement currency, of one greedy pass over the validation span."""
 
     @jax.jit
     def score(learner: Learner, params: Params, policy: Policy) -> dict[str, jax.Array]:

@@ -202,6 +202,10 @@ class Tape:
                 np.save(folder / f"{name}.npy", getattr(self, name))
             write_meta(folder, self)
 
+    def priced(self, instrument: Instrument) -> "Tape":
+        """The same tape under an instrument of other fees."""
+        return replace(self, meta=replace(self.meta, instrument=instrument))
+
     def slice(self, start: int, stop: int, *, after_ns: int = 1_000_000_000) -> "Tape":
         """Decisions [start, stop) and the events around them; `cursor` counts from the first event kept.
 

@@ -1,6 +1,9 @@
 """A small tape of the synthetic market, and the environment's parameters over it."""
 
+import dataclasses
+
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxmm.config import parse_config
@@ -17,9 +20,20 @@ CONTINUOUS = {"kind": "continuous", "max_offset": 3, "lots": LOTS}
 
 @pytest.fixture(scope="session")
 def tape(tmp_path_factory: pytest.TempPathFactory) -> Tape:
-    """Two minutes at 200 ms: 600 decisions."""
+    """Two minutes at 200 ms: 600 decisions; a funding every 7 s, paid and received in turn."""
     store = SyntheticStore(SyntheticMarket(maker_fee=-0.0001), 5, 120.0)
-    return build_tape(store, tmp_path_factory.mktemp("synthetic") / "tape", "200ms", 5)
+    built = build_tape(store, tmp_path_factory.mktemp("synthetic") / "tape", "200ms", 5)
+    settled = np.arange(built.ts_ns[0] - 10**9, built.ts_ns[-1] + 10**9, 7 * 10**9)
+    mark = built.book_price[:, :, 0].mean() * built.instrument.tick_size
+    terms = np.stack([np.where(np.arange(len(settled)) % 2, 0.001, -0.002), np.full(len(settled), mark)], axis=1)
+    return dataclasses.replace(built, funding_ts=settled, funding=terms)
+
+
+@pytest.fixture(scope="session")
+def inverse_tape(tape: Tape) -> Tape:
+    """The same tape as if its lots were 100 USD each, settled in the base coin."""
+    linear = tape.instrument
+    return tape.priced(dataclasses.replace(linear, kind="inverse", lot_size=1.0, contract_size=100.0, base="BTC"))
 
 
 def params_of(tape: Tape, actions: dict) -> Params:

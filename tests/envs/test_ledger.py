@@ -12,11 +12,12 @@ import pytest
 from jaxmm.envs.market_making import MarketMaking, Params, State
 from jaxmm.evaluate.backtest import backtest
 from jaxmm.evaluate.result import Backtest
+from jaxmm.exchange.account import funding_payment, lot_contract
 from jaxmm.exchange.types import FillModel, Latency
 from jaxmm.policy.actions import Actions
 from jaxmm.policy.types import Quotes, View
 from jaxmm.tape.tape import Tape
-from tests.envs.conftest import LIMIT
+from tests.envs.conftest import DISCRETE, LIMIT, params_of
 
 ENV = MarketMaking()
 
@@ -41,6 +42,7 @@ class Steps(NamedTuple):
     reward: Any
     pnl: Any
     fees: Any
+    funding: Any
     score: Any
 
 
@@ -56,7 +58,7 @@ def episode(params: Params) -> Steps:
         action = choice(observation[:features], n, jnp)
         _, stepped, *_ = ENV.step_env(jax.random.key(0), state, action, params)
         observation, state, reward, _, _, info = ENV.step(jax.random.key(0), state, action, params)
-        money = info["reward/pnl"], info["reward/fees"], info["score/pnl"]
+        money = info["reward/pnl"], info["reward/fees"], info["reward/funding"], info["score/pnl"]
         return (observation, state), Steps(stepped.position, reward, *money)
 
     return jax.lax.scan(step, (observation, state), None, params.replay.decisions - 1)[1]
@@ -67,11 +69,35 @@ def steps(whole: Params) -> Steps:
     return jax.tree.map(np.asarray, episode(whole))
 
 
-@pytest.fixture(scope="module")
-def result(tape: Tape, whole: Params) -> Backtest:
+def backtest_of(tape: Tape, whole: Params) -> Backtest:
     latency = Latency(10_000_000, 10_000_000)
     quoter = Erratic(whole.actions)
     return backtest(tape, quoter, name="erratic", latency=latency, model=FillModel(), max_position_lots=LIMIT)
+
+
+@pytest.fixture(scope="module")
+def result(tape: Tape, whole: Params) -> Backtest:
+    return backtest_of(tape, whole)
+
+
+@pytest.fixture(scope="module")
+def in_coin(inverse_tape: Tape, whole: Params) -> Backtest:
+    return backtest_of(inverse_tape, whole)
+
+
+@pytest.fixture(scope="module")
+def steps_in_coin(inverse_tape: Tape, whole: Params) -> Steps:
+    coin = params_of(inverse_tape, DISCRETE)
+    changes = {name: getattr(whole, name) for name in ("episode_steps", "random_start", "show_time")}
+    return jax.tree.map(np.asarray, episode(coin.replace(**changes)))
+
+
+def paid_on_the_position_before(result: Backtest) -> np.ndarray:
+    """Funding as the device charges it, settlement currency [D]."""
+    fundings = result.fundings
+    each = funding_payment(lot_contract(result.instrument), 1, fundings.mark, fundings.rate)
+    before = result.position[fundings.decision - 1]
+    return np.bincount(fundings.decision, weights=before * each, minlength=len(result.position))
 
 
 def test_the_environment_and_the_backtest_book_the_same_fills(steps, result):
@@ -81,7 +107,30 @@ def test_the_environment_and_the_backtest_book_the_same_fills(steps, result):
     unit = float(result.unit)
     np.testing.assert_array_equal(np.rint(steps.pnl / unit).astype(np.int64), result.pnl[1:])
     np.testing.assert_allclose(steps.fees, -result.fee[1:], rtol=1e-5, atol=1e-9)
-    np.testing.assert_allclose(steps.score, result.pnl[1:] * unit - result.fee[1:], rtol=1e-4, atol=1e-8)
+    funding = paid_on_the_position_before(result)
+    assert np.count_nonzero(funding) > 5
+    np.testing.assert_allclose(steps.funding, -funding[1:], rtol=1e-5)
+    np.testing.assert_allclose(steps.score, (result.pnl * unit - result.fee - funding)[1:], rtol=1e-4, atol=1e-8)
+
+
+def test_an_inverse_contract_trades_alike_and_its_increments_are_the_exact_ones_in_coin(
+    result, in_coin, steps, steps_in_coin
+):
+    np.testing.assert_array_equal(steps_in_coin.position, steps.position)
+    np.testing.assert_array_equal(in_coin.position, result.position)
+    exact = in_coin.pnl[1:] * float(in_coin.unit)
+    assert np.abs(exact).max() > 0
+    np.testing.assert_allclose(steps_in_coin.pnl, exact, rtol=1e-5, atol=1e-6 * np.abs(exact).max())
+    np.testing.assert_allclose(steps_in_coin.fees, -in_coin.fee[1:], rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(steps_in_coin.funding, -paid_on_the_position_before(in_coin)[1:], rtol=1e-5)
+
+
+def test_what_a_report_charges_for_funding_is_on_the_position_at_the_exchange(result):
+    fundings, fills = result.fundings, result.fills
+    for ts, position, paid, rate, mark in zip(*fundings[1:3], fundings.paid, fundings.rate, fundings.mark, strict=True):
+        held = int((fills.side.astype(np.int64) * fills.qty)[fills.ts_ns <= ts].sum())
+        assert position == held
+        assert paid == pytest.approx(held * rate * mark * result.instrument.lot_size, rel=1e-12)
 
 
 def test_what_was_filled_is_what_the_position_changed_by(result):

@@ -12,11 +12,16 @@ UNIT, LIMIT, AVERSION, RATE = 0.05, 10, 2.0, 0.1
 SETTINGS = Settings(jnp.float32(UNIT), jnp.int32(LIMIT), jnp.float32(AVERSION), jnp.float32(RATE))
 
 
-def stepped(pnl: int = 10, spread: int = 4, fee: float = 1.5, position: int = -3) -> Step:
+def stepped(pnl: int = 10, spread: int = 4, fee: float = 1.5, position: int = -3, funding: float = 0.25) -> Step:
     """What one step brought, in half-tick·lots."""
     nothing = Step(*(jnp.int32(0) for _ in Step._fields))
     return nothing._replace(
-        position=jnp.int32(position), pnl=jnp.int32(pnl), spread=jnp.int32(spread), fee=jnp.float32(fee)
+        position=jnp.int32(position),
+        pnl=jnp.int32(pnl),
+        spread=jnp.int32(spread),
+        carried=jnp.int32(pnl - spread),
+        fee=jnp.float32(fee),
+        funding=jnp.float32(funding),
     )
 
 
@@ -25,7 +30,7 @@ def terms_of(step: Step, moments: Moments | None = None, last: bool = False) -> 
     return {name: float(value) for name, value in terms._asdict().items()}
 
 
-NET = (10 - 1.5) * UNIT
+NET = (10 - 1.5 - 0.25) * UNIT
 
 
 @pytest.mark.parametrize(
@@ -33,6 +38,7 @@ NET = (10 - 1.5) * UNIT
     [
         ("pnl", 10 * UNIT),
         ("fees", -1.5 * UNIT),
+        ("funding", -0.25 * UNIT),
         ("spread", 4 * UNIT),
         ("dampened", -(10 - 4) * UNIT),
         ("inventory", -((3 / LIMIT) ** 2)),
@@ -70,6 +76,6 @@ def test_the_differential_sharpe_ratio_is_moody_and_saffell_s():
 
 
 def test_a_reward_weighs_its_terms():
-    terms = RewardWeights(*(jnp.float32(i) for i in range(1, 9)))
-    weights = RewardWeights(*(jnp.float32(10.0**-i) for i in range(8)))
-    assert float(weighted(terms, weights)) == pytest.approx(1.2345678, rel=1e-6)
+    terms = RewardWeights(*(jnp.float32(i) for i in range(1, 10)))
+    weights = RewardWeights(*(jnp.float32(10.0**-i) for i in range(9)))
+    assert float(weighted(terms, weights)) == pytest.approx(1.23456789, rel=1e-6)
