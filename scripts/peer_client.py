@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxmm.exchange.types import Latency
+from jaxmm.exchange.latency import Latency
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-peers/bin/python"

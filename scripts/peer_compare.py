@@ -19,7 +19,7 @@ from peer_feed import LocalEvents, local_events, write_feed
 
 sys.path.insert(0, str(ROOT))
 from jaxmm.data.store import open_store
-from jaxmm.exchange.types import Latency
+from jaxmm.exchange.latency import Latency
 from jaxmm.markets.synthetic import BENCHMARK_SECONDS, SyntheticMarket, SyntheticStore
 from jaxmm.tape.build import build_tape
 from jaxmm.tape.rows import EventStore

@@ -11,8 +11,9 @@ import numpy as np
 from jaxmm.envs.market_making import Params
 from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.exchange.engine import Rules
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.replay import replay_of
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
 from jaxmm.policy.actions import DiscreteActions
 from jaxmm.tape.build import build_tape

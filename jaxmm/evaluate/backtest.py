@@ -15,9 +15,10 @@ from jaxmm.evaluate.result import Backtest, Fills, Fundings, pnl_of, position_at
 from jaxmm.exchange.account import LOWEST_TIER, Terms, Worth, daily_rates, funding_payment, lot_contract, unit_of
 from jaxmm.exchange.engine import Filled, Rules
 from jaxmm.exchange.funding import known_at
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import Step
 from jaxmm.exchange.replay import Replay, check_money, replay_of
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.policy.types import Quoter, within_position
 from jaxmm.tape.tape import Tape
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxmm.exchange.account import decimal
-from jaxmm.exchange.types import Latency
+from jaxmm.exchange.latency import Latency
 from jaxmm.tape.tape import Tape
 
 

@@ -15,8 +15,9 @@ from functools import partial
 from itertools import count
 from typing import NamedTuple
 
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID, Event, Outcome, Report, Venue
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.types import FillModel
 
 
 class Wanted(NamedTuple):

@@ -20,10 +20,11 @@ from jaxmm.exchange.engine import (
     open_lots,
 )
 from jaxmm.exchange.funding import funding_due
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import Money, Step, book, money_of
 from jaxmm.exchange.requests import Arrival, submit
 from jaxmm.exchange.timeline import Timeline, timeline
-from jaxmm.exchange.types import INFINITE, Latency
+from jaxmm.exchange.types import INFINITE
 from jaxmm.instrument import INT32_MAX
 from jaxmm.policy.types import Quotes, View
 from jaxmm.tape.tape import Tape
@@ -116,7 +117,7 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay
         )
     if np.abs(tape.event[:, 1]).max(initial=0) >= INFINITE:
         raise InputError("tape: a price is 2^30 ticks or more; use a coarser tick_size")
-    time = timeline(tape.ts_ns, tape.exch_ts, tape.event, latency, levels or tape.levels)
+    time = timeline(tape.ts_ns, tape.exch_ts, tape.event, latency, levels or tape.levels, tape.lag_ns)
     first, stop = int(time.known[0]), max(int(time.known[-1]), int(time.known[0]) + 1)
     rebased = time._replace(known=time.known - np.int32(first), arrive=time.arrive - np.int32(first))
     arrays = Replay(

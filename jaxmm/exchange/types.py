@@ -1,25 +1,13 @@
-"""The settings of a simulated venue: how late we are, and what counts as a fill (DESIGN §5)."""
+"""The settings of a simulated venue: what counts as a fill, and what an order does on arrival (DESIGN §5)."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 from jaxmm.errors import InputError, nearest
+from jaxmm.exchange.latency import Latency as Latency
 
 INFINITE = 2**30
 """Stands for infinity in int32 queues, prices and event indices: two of them still fit."""
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Constant delays in ns: a request reaches the venue after `entry`, its outcome reaches us after `response`."""
-
-    entry_ns: int = 0
-    response_ns: int = 0
-
-    def __post_init__(self) -> None:
-        for name, value in (("entry", self.entry_ns), ("response", self.response_ns)):
-            if value < 0:
-                raise InputError(f"latency: {name} is {value} ns; a delay cannot be negative")
 
 
 class QueueModel(IntEnum):

@@ -100,6 +100,7 @@ def _write_decisions(batches: Iterable[Rows], folder: Path, clock: Clock, levels
     with NpyWriters(
         folder,
         ts_ns=(np.int64, ()),
+        lag_ns=(np.int64, ()),
         book_price=(np.int32, (2, levels)),
         book_qty=(np.int32, (2, levels)),
         features=(np.float32, (len(FEATURES),)),
@@ -107,7 +108,13 @@ def _write_decisions(batches: Iterable[Rows], folder: Path, clock: Clock, levels
         for block in _decisions(batches, local):
             sums, day = rolling.extend(block.windows), time_of_day(block.ts_ns)
             features = market_features(block.price, block.qty, sums, day, np)
-            writers.append(ts_ns=block.ts_ns, book_price=block.price, book_qty=block.qty, features=features)
+            writers.append(
+                ts_ns=block.ts_ns,
+                lag_ns=block.lag_ns,
+                book_price=block.price,
+                book_qty=block.qty,
+                features=features,
+            )
         lag_ns = local.lag_ns
     if writers.rows == 0:
         raise InputError(

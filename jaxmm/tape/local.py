@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from jaxmm.data.book import Book, best, clear, new_book, set_level
+from jaxmm.data.clock import venue_stamped
 from jaxmm.features.clock import Clock
 from jaxmm.features.window import ASK_LOTS, ASK_PRICE, BID_LOTS, BID_PRICE, SUMS, add_touch, add_trade
 from jaxmm.tape.growth import grown
@@ -19,7 +20,7 @@ BLOCK_DECISIONS = 4096
 _NEVER = np.iinfo(np.int64).max
 
 _EXCH_TS, _RECV_TS, _ID, _OPEN = range(4)  # entries of `Local.message`
-_NOW, _NEXT, _COUNTED, _STARTED = range(4)  # entries of `Local.clock`
+_NOW, _NEXT, _COUNTED, _STARTED, _LAG = range(5)  # entries of `Local.clock`
 
 
 class Local(NamedTuple):
@@ -29,7 +30,7 @@ class Local(NamedTuple):
     touch: np.ndarray  # int64 [4], after the last whole message; see jaxmm.features.window
     window: np.ndarray  # int64 [S], since the last decision
     message: np.ndarray  # int64 [4]: exch_ts, recv_ts and id of the last book row; 1 while its message may go on
-    clock: np.ndarray  # int64 [4]: local time, next decision, rows counted, 1 once a decision was made
+    clock: np.ndarray  # int64 [5]: local time, next decision, rows counted, 1 once a decision was made, feed's lag
 
 
 class Decisions(NamedTuple):
@@ -39,6 +40,7 @@ class Decisions(NamedTuple):
     price: np.ndarray  # int32 [D, 2, K]
     qty: np.ndarray  # int32 [D, 2, K]
     windows: np.ndarray  # int64 [D, S]
+    lag_ns: np.ndarray  # int64 [D]
 
 
 class LocalPass:
@@ -60,9 +62,10 @@ class LocalPass:
         local = self._local = self._local._replace(book=grown(self._local.book, len(rows.recv_ts)))
         seen = np.maximum(np.maximum.accumulate(rows.recv_ts), local.clock[_NOW])
         self.lag_ns = max(self.lag_ns, int((seen - rows.exch_ts).max()))
+        stamped = venue_stamped(rows.exch_ts, rows.recv_ts, rows.kind)
         at = 0
         while at < len(rows.recv_ts):
-            at, written = _run(rows, at, self._clock.interval_ns, self._clock.rows, local, self._block)
+            at, written = _run(rows, stamped, at, self._clock.interval_ns, self._clock.rows, local, self._block)
             yield _first(self._block, written)
 
     def finish(self) -> Iterator[Decisions]:
@@ -77,7 +80,7 @@ class LocalPass:
 
 
 def _start(clock: Clock, first_ts: int) -> Local:
-    local = Local(new_book(), *(np.zeros(n, np.int64) for n in (4, SUMS, 4, 4)))
+    local = Local(new_book(), *(np.zeros(n, np.int64) for n in (4, SUMS, 4, 5)))
     local.clock[_NOW] = first_ts
     local.clock[_NEXT] = -(-first_ts // clock.interval_ns) * clock.interval_ns if clock.interval_ns else _NEVER
     return local
@@ -87,7 +90,11 @@ def _new_block(levels: int) -> Decisions:
     d = BLOCK_DECISIONS
     shape = (d, 2, levels)
     return Decisions(
-        np.zeros(d, np.int64), np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros((d, SUMS), np.int64)
+        np.zeros(d, np.int64),
+        np.zeros(shape, np.int32),
+        np.zeros(shape, np.int32),
+        np.zeros((d, SUMS), np.int64),
+        np.zeros(d, np.int64),
     )
 
 
@@ -96,8 +103,13 @@ def _first(block: Decisions, count: int) -> Decisions:
 
 
 @numba.njit(cache=True)
-def _run(rows: Rows, start: int, interval_ns: int, every: int, local: Local, out: Decisions) -> tuple[int, int]:
-    """Applies rows from `start`; returns (the first row not applied, decisions written)."""
+def _run(
+    rows: Rows, stamped: np.ndarray, start: int, interval_ns: int, every: int, local: Local, out: Decisions
+) -> tuple[int, int]:
+    """Applies rows from `start`; returns (the first row not applied, decisions written).
+
+    `stamped` bool: rows that carry the times of both clocks, and so show how late the feed is.
+    """
     clock = local.clock
     written = 0
     for i in range(start, len(rows.recv_ts)):
@@ -105,6 +117,8 @@ def _run(rows: Rows, start: int, interval_ns: int, every: int, local: Local, out
         whole, written = _due(clock[_NOW], interval_ns, local, out, written)
         if not whole:
             return i, written
+        if stamped[i]:
+            clock[_LAG] = rows.recv_ts[i] - rows.exch_ts[i]
         if rows.kind[i] == TRADE:
             add_trade(local.window, rows.side[i], rows.qty[i])
         else:
@@ -173,6 +187,7 @@ def _end_message(local: Local) -> None:
 @numba.njit(cache=True)
 def _write(local: Local, ts_ns: int, out: Decisions, row: int) -> None:
     out.ts_ns[row] = ts_ns
+    out.lag_ns[row] = local.clock[_LAG]
     out.windows[row] = local.window
     local.window[:] = 0
     levels = out.price.shape[2]

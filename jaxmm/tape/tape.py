@@ -17,9 +17,9 @@ from jaxmm.errors import InputError
 from jaxmm.files import whole_folder
 from jaxmm.instrument import Instrument
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 META_FILE = "tape.json"
-DECISION_ARRAYS = ("ts_ns", "book_price", "book_qty", "features", "cursor")
+DECISION_ARRAYS = ("ts_ns", "lag_ns", "book_price", "book_qty", "features", "cursor")
 EVENT_ARRAYS = ("exch_ts", "event", "best")
 FUNDING_ARRAYS = ("funding_ts", "funding")
 """Left out of the folder of a tape without fundings."""
@@ -77,6 +77,7 @@ class Tape:
 
     meta: TapeMeta
     ts_ns: np.ndarray  # int64 [D], strictly increasing
+    lag_ns: np.ndarray  # int64 [D], receiver's minus exchange's time of the latest row received that carries both
     book_price: np.ndarray  # int32 [D, 2, K]: bids descending, asks ascending; unused levels repeat the last used one
     book_qty: np.ndarray  # int32 [D, 2, K]; 0 where a level is unused
     features: np.ndarray  # float32 [D, F], named by meta.features
@@ -99,6 +100,7 @@ class Tape:
         d, n, k, f = self.decisions, self.events, self.levels, len(self.meta.features)
         return {
             "ts_ns": (np.int64, (d,)),
+            "lag_ns": (np.int64, (d,)),
             "book_price": (np.int32, (d, 2, k)),
             "book_qty": (np.int32, (d, 2, k)),
             "features": (np.float32, (d, f)),
@@ -172,14 +174,19 @@ class Tape:
         best: Any,
         features: Any = None,
         feature_names: tuple[str, ...] = (),
+        lag_ns: Any = None,
         clock: str = "100ms",
     ) -> "Tape":
-        """A tape in memory from anything array-like; the cursor follows from the times, missing features are none."""
+        """A tape in memory from anything array-like; the cursor follows from the times, missing features are none.
+
+        Without `lag_ns` the feed has no lag.
+        """
         times, stamps = np.asarray(ts_ns, np.int64), np.asarray(exch_ts, np.int64)
         columns = np.zeros((len(times), 0)) if features is None else features
         return cls(
             meta=TapeMeta(instrument, clock, tuple(feature_names)),
             ts_ns=times,
+            lag_ns=np.zeros(len(times), np.int64) if lag_ns is None else np.asarray(lag_ns, np.int64),
             book_price=np.asarray(book_price, np.int32),
             book_qty=np.asarray(book_qty, np.int32),
             features=np.asarray(columns, np.float32),

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.exchange import engine, replay
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID, Event
 from jaxmm.exchange.reference_replay import Known, ReferenceReplay, Wanted
 from jaxmm.exchange.timeline import timeline
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.instrument import Instrument
 from jaxmm.policy.types import Quotes
 from jaxmm.tape.tape import Tape

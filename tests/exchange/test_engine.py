@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from jaxmm.exchange import engine, replay
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID
-from jaxmm.exchange.types import FillModel, Latency, QueueModel
+from jaxmm.exchange.types import FillModel, QueueModel
 from tests.exchange.streams import LEVELS, prepare, random_table, random_tape, run_engine, run_reference, stack
 
+QUEUES = [queue for queue in QueueModel if not queue.probabilistic]
 MODES = [
     (FillModel(queue, partial), post_only)
-    for queue, partial, post_only in itertools.product(QueueModel, (False, True), (True, False))
+    for queue, partial, post_only in itertools.product(QUEUES, (False, True), (True, False))
 ]
 EVENTS, DECISIONS = 1200, 120
 LATENCIES = (0, 3, 20, 60, 200)

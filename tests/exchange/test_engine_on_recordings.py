@@ -7,15 +7,16 @@ import pytest
 from jaxmm.data.store import import_recording, open_store
 from jaxmm.evaluate.backtest import backtest
 from jaxmm.exchange import engine, replay
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID
-from jaxmm.exchange.types import FillModel, Latency, QueueModel
+from jaxmm.exchange.types import FillModel, QueueModel
 from jaxmm.instrument import Instrument
 from jaxmm.strategies.skewed import SkewedSpread
 from jaxmm.tape.build import build_tape
 from jaxmm.tape.tape import Tape
 from tests.exchange.streams import Table, run_engine, run_reference, stack
 
-MODELS = [FillModel(queue, partial) for queue in QueueModel for partial in (False, True)]
+MODELS = [FillModel(queue, partial) for queue in QueueModel if not queue.probabilistic for partial in (False, True)]
 LATENCY = Latency(10_000_000, 10_000_000)
 RECORDINGS = {
     "usdm-btc": ("binance_usdm/btcusdt_20240808.gz", "binance_usdm_btcusdt", "100ms"),

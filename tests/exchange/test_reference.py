@@ -3,8 +3,9 @@
 import pytest
 
 from jaxmm.errors import InputError
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, ASK_DEPTH, BID, BID_DEPTH, BUY_TRADE, SELL_TRADE, Event, Outcome, Venue
-from jaxmm.exchange.types import FillModel, Latency, QueueModel
+from jaxmm.exchange.types import FillModel, QueueModel
 
 FULL = FillModel(QueueModel.RISK_AVERSE, partial=False)
 PARTIAL = FillModel(QueueModel.RISK_AVERSE, partial=True)
@@ -145,7 +146,7 @@ def test_a_wrong_fill_model_is_refused_with_the_nearest_name(text):
 def test_a_fill_model_is_read_as_it_is_named():
     for queue in QueueModel:
         for partial in (False, True):
-            model = FillModel(queue, partial)
+            model = FillModel(queue, partial, 2.5 if queue.has_exponent else 0.0)
             assert FillModel.parse(model.name) == model
 
 

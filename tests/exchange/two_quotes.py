@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxmm.evaluate.backtest import backtest
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.latency import Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.strategies.skewed import SkewedSpread
 from jaxmm.tape.tape import Tape
 from tests.exchange.streams import random_tape

@@ -14,8 +14,9 @@ import numpy as np
 from jaxmm.config import parse_config
 from jaxmm.errors import InputError
 from jaxmm.exchange.engine import Rules
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.replay import replay_of
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.policy.bundle import Bundle
 from jaxmm.runs.backtesting import backtest
 from jaxmm.runs.evaluation import evaluate

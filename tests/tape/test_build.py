@@ -174,9 +174,9 @@ def test_crossed_books_are_counted_message_by_message(tmp_path):
 
 def test_bytes_a_decision_stay_under_four_hundred_at_twenty_levels(tmp_path):
     tape = build(tmp_path, RandomMarket(0).stream(40), clock="5ev", levels=20)
-    assert tape.bytes_per_decision == 388
+    assert tape.bytes_per_decision == 396
     on_disk = sum(p.stat().st_size for p in (tmp_path / "tape").glob("*.npy"))
-    assert on_disk == 8 * 128 + tape.decisions * 388 + tape.events * tape.bytes_per_event
+    assert on_disk == 9 * 128 + tape.decisions * 396 + tape.events * tape.bytes_per_event
 
 
 def test_progress_ends_at_the_whole(tmp_path, small_chunks):

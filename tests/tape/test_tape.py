@@ -42,7 +42,7 @@ def test_a_saved_tape_opens_memory_mapped_and_equal(tmp_path):
     assert_same(tape, opened)
     assert isinstance(opened.book_price, np.memmap)
     assert [p.name for p in tmp_path.iterdir()] == ["tape"]
-    assert json.loads((tmp_path / "tape" / "tape.json").read_text())["bytes_per_decision"] == 8 + 16 * 2 + 4 + 4
+    assert json.loads((tmp_path / "tape" / "tape.json").read_text())["bytes_per_decision"] == 8 + 8 + 16 * 2 + 4 + 4
 
 
 def test_saving_replaces_an_older_tape_but_nothing_else(tmp_path):
@@ -93,8 +93,8 @@ def test_a_tape_of_another_version_or_with_a_missing_or_cut_array_is_refused(tmp
         Tape.open(tmp_path)
     small_tape().save(tmp_path / "tape")
     values = (tmp_path / "tape" / "tape.json").read_text()
-    (tmp_path / "tape" / "tape.json").write_text(values.replace('"jaxmm_tape": 1', '"jaxmm_tape": 0'))
-    with pytest.raises(InputError, match="tape format 0; this jaxmm reads 1"):
+    (tmp_path / "tape" / "tape.json").write_text(values.replace('"jaxmm_tape": 2', '"jaxmm_tape": 0'))
+    with pytest.raises(InputError, match="tape format 0; this jaxmm reads 2"):
         Tape.open(tmp_path / "tape")
     (tmp_path / "tape" / "tape.json").write_text(values)
     with (tmp_path / "tape" / "event.npy").open("r+b") as file:
