@@ -24,9 +24,9 @@ from jaxmm.markets.synthetic import BENCHMARK_SECONDS, SyntheticMarket, Syntheti
 from jaxmm.tape.build import build_tape
 from jaxmm.tape.rows import EventStore
 from jaxmm.tape.tape import Tape
+from tests.exchange.peer_cases import LATENCY, stamped
 from tests.exchange.two_quotes import MODELS, Params, difference, our_run, peers_run, tape_of_ties
 
-LATENCY = Latency(10_000_000, 10_000_000)
 TIES = tuple(Latency(*pair) for pair in ((0, 0), (3, 20), (20, 3), (10, 15), (60, 25)))
 NEAR, SHY, INSIDE, DEEP = Params(1, 1, 5, 50), Params(3, 2, 7, 70), Params(-3, 1, 5, 25), Params(40, 1, 3, 30)
 
@@ -64,8 +64,17 @@ def on_feed(peer: Peer, feed: Feed, store: EventStore, work: Path, models: Seque
             yield compared(peer, name, tape, folder, model, params, LATENCY)
 
 
+def on_coarse_clock(peer: Peer, store: EventStore, work: Path, models: Sequence[str]) -> Iterator[Answer]:
+    """The exchange stamps whole ms: decisions of whole ms and whole delays arrive at the very time of events."""
+    tape = stamped(build_tape(store, work / "coarse", "10ms", 20), 1_000_000)
+    folder = write_feed(tape, local_events(store), work / "coarse-feed")
+    for model in models:
+        for params in (NEAR, SHY):
+            yield compared(peer, "synthetic, stamped in ms, 10ms", tape, folder, model, params, LATENCY)
+
+
 def on_ties(peer: Peer, work: Path, models: Sequence[str], seeds: int = 4) -> Iterator[Answer]:
-    """Random markets whose clocks are full of ties, where what we see is the exchange's book of the same time."""
+    """Random markets of jumps and empty levels, full of ties; what we see is the exchange's book of the same time."""
     for seed in range(seeds):
         tape = tape_of_ties(seed)
         folder = write_feed(tape, LocalEvents(tape.exch_ts, tape.event), work / f"ties-{seed}")
@@ -98,7 +107,8 @@ def main() -> None:
         made = SyntheticStore(SyntheticMarket.benchmark(), seed=1, seconds=asked.seconds)
         found = [(SYNTHETIC, made)] if asked.seconds else []
         found += [(feed, open_store(stores[feed.name])) for feed in RECORDED if feed.name in stores]
-        runs = [on_ties(peer, work, asked.models)]
+        busy = SyntheticStore(SyntheticMarket.benchmark(), seed=2, seconds=300)
+        runs = [on_ties(peer, work, asked.models), on_coarse_clock(peer, busy, work, asked.models)]
         runs += [on_feed(peer, feed, store, work, asked.models) for feed, store in found]
         for answer in chain.from_iterable(runs):
             print(json.dumps(answer), flush=True)

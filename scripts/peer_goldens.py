@@ -25,7 +25,7 @@ def answers(peer: Peer, name: str, case: Case, work: Path) -> dict[str, np.ndarr
         run = peers_run(tape, *peer.records(**two_quotes(feed, model, LATENCY, [case.params])))
         print(f"{name}, {model}: {tape.decisions} decisions, {run.trades[-1]} trades")
         for field, values in run._asdict().items():
-            small = values.astype(np.int32)
+            small = values.astype(np.int32 if values.dtype == np.int64 else np.float64)
             found[f"{name}/{model}/{field}"] = small if np.array_equal(small, values) else values
     return found
 

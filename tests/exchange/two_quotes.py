@@ -43,13 +43,13 @@ class Run(NamedTuple):
     ask: np.ndarray  # int64
     cash: np.ndarray  # linear: int64, tick·lots received; inverse: float64, base currency received
     turnover: np.ndarray  # linear: int64, tick·lots; inverse: float64, base currency
+    fee: np.ndarray  # float64, settlement currency paid
 
 
 def our_run(tape: Tape, model: str, params: Params, latency: Latency) -> Run:
-    """The fills of a backtest on the event engine; what they are worth is added up here."""
-    linear = replace(tape, meta=replace(tape.meta, instrument=replace(tape.instrument, kind="linear")))
+    """A backtest on the event engine; the cash of its fills is added up here."""
     result = backtest(
-        linear,
+        tape,
         params.quoter,
         name="two quotes",
         latency=latency,
@@ -69,7 +69,8 @@ def our_run(tape: Tape, model: str, params: Params, latency: Latency) -> Run:
         return np.cumsum(sums)
 
     trades = known(np.ones(len(value), np.int64))
-    return Run(result.position, trades, result.bid, result.ask, known(-fills.side * value), known(value))
+    cash, turnover, fee = (known(each) for each in (-fills.side * value, value, fills.fee))
+    return Run(result.position, trades, result.bid, result.ask, cash, turnover, fee)
 
 
 def peers_run(tape: Tape, ints: np.ndarray, floats: np.ndarray) -> Run:
@@ -87,7 +88,7 @@ def peers_run(tape: Tape, ints: np.ndarray, floats: np.ndarray) -> Run:
     if one.kind == "linear":
         unit = one.tick_size * one.lot_size * one.contract_size
         cash, turnover = _whole("balance", cash / unit), _whole("fee", turnover / unit)
-    return Run(ints[:, 0], ints[:, 1], ints[:, 2], ints[:, 3], cash, turnover)
+    return Run(ints[:, 0], ints[:, 1], ints[:, 2], ints[:, 3], cash, turnover, floats[:, 2])
 
 
 def _whole(what: str, units: np.ndarray) -> np.ndarray:
