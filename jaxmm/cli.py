@@ -82,6 +82,7 @@ def tape_build(
     out: Annotated[Path, typer.Option(help="The new tape's folder.")],
     clock: Annotated[str, typer.Option(help="Decision clock: an interval (100ms, 1s) or a count of events (50ev).")],
     levels: Annotated[int, typer.Option(help="Book levels a side.", min=1, max=200)] = 20,
+    feed: Annotated[str, typer.Option(help="Market data's delay: recorded, 5ms, lognormal(5ms,0.5,7).")] = "recorded",
     json_out: Json = False,
 ) -> None:
     """Rebuilds the book of a store and cuts it at decisions.
@@ -90,9 +91,11 @@ def tape_build(
     """
     from jaxmm.data.store import open_store
     from jaxmm.tape.build import build_tape
+    from jaxmm.tape.delays import parse_delay
 
+    delay = parse_delay(feed, f"--feed {feed}")
     with _progress("building", "rows") as progress:
-        built = build_tape(open_store(store), out, clock, levels, progress)
+        built = build_tape(open_store(store), out, clock, levels, progress, delay)
     _answer({"tape": str(out), **built.summary()}, json_out)
 
 

@@ -98,10 +98,9 @@ class Collateral(Section):
 class Venue(Section):
     """How late we are and what fills us."""
 
-    entry_ms: float = Field(default=10.0, ge=0)
-    """From our decision to the request's arrival at the venue."""
-    response_ms: float = Field(default=10.0, ge=0)
-    """From an event at the venue to our knowing of it."""
+    latency: str = "10ms"
+    """Delays of requests and reports: `10ms`, `5ms,20ms` for entry and response, or by name, as in
+    `entry=10ms,cancel=5ms,response=lognormal(10ms,0.5,7)`; see `jaxmm.exchange.latency.Latency.parse`."""
     fills: str = "risk_averse"
     """Fill model to train under: `risk_averse`, `penetration` or `touch`; `:partial` behind it for partial fills."""
     volume_30d: float = Field(default=0.0, ge=0)

@@ -21,7 +21,7 @@ CONFIG = "configs/binance_btcusdt.yaml"
 
 def config_of(plan: Plan) -> Config:
     """The configuration of the recorded day over the tape of this benchmark, under the `risk_averse` queue."""
-    config = load_config(CONFIG, ("venue.fills=risk_averse", "venue.entry_ms=10", "venue.response_ms=10"))
+    config = load_config(CONFIG, ("venue.fills=risk_averse", "venue.latency=10ms"))
     return config.model_copy(update={"market": TapeMarket(kind="tape", path=str(plan.work / "tape"))})
 
 

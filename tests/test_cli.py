@@ -97,6 +97,7 @@ def test_a_backtest_answers_json_and_writes_its_fills(folder, quick):
         (["nothing_like_it"], ", ".join(sorted(STRATEGIES))),
         (["fixed_spread", "--latency", "10"], "such as 10ms"),
         (["fixed_spread", "--latency", "1ms,2ms,3ms"], "entry,response"),
+        (["fixed_spread", "--latency", "place=1ms,cancel=2ms"], "response="),
         (["fixed_spread", "--set", "half_sprad=2"], "did you mean 'half_spread_ticks'?"),
         (["fixed_spread", "--set", "half_spread_ticks=wide"], "must be a number"),
         (["fixed_spread", "--set", "half_spread_ticks"], "name=value"),

@@ -15,9 +15,10 @@ from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.backtest import run, touch_range
 from jaxmm.exchange.account import Margin, Terms, at_volume, unit_of
 from jaxmm.exchange.engine import Rules
+from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import net_pnl
 from jaxmm.exchange.replay import check_money, replay_of
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.learn.dqn import DQN, DQNConfig
 from jaxmm.learn.learner import Learner
 from jaxmm.learn.ppo import PPO, PPOConfig
@@ -34,6 +35,7 @@ def check(config: Config) -> None:
     _settings(LEARNERS[config.learner.algorithm][1], config)
     actions_of(config)
     terms_of(config)
+    latency_of(config)
     for name in (config.venue.fills, *config.evaluate.fills):
         FillModel.parse(name)
     for strategy in config.evaluate.baselines:
@@ -41,8 +43,8 @@ def check(config: Config) -> None:
 
 
 def latency_of(config: Config) -> Latency:
-    """Entry and response delay."""
-    return Latency(round(config.venue.entry_ms * 1e6), round(config.venue.response_ms * 1e6))
+    """The delays of requests and reports. Raises `InputError` where they are written wrongly."""
+    return Latency.parse(config.venue.latency)
 
 
 def actions_of(config: Config) -> Actions:

@@ -17,18 +17,26 @@ from jaxmm.features.market import FEATURES, market_features, time_of_day
 from jaxmm.features.window import RollingWindows
 from jaxmm.files import whole_folder
 from jaxmm.instrument import INT32_MAX
+from jaxmm.tape.delays import Delay
 from jaxmm.tape.exchange_order import Events, ExchangeOrder, ExchangePass
 from jaxmm.tape.funding import at_mid, read_fundings
 from jaxmm.tape.local import Decisions, LocalPass
 from jaxmm.tape.npy import NpyWriters
-from jaxmm.tape.rows import EventStore, Rows, Scan, scan, tape_rows
+from jaxmm.tape.rows import RECORDED, EventStore, Rows, Scan, scan, tape_rows
 from jaxmm.tape.tape import META_FILE, Code, Tape, TapeMeta, read_arrays, write_meta
 
 Progress = Callable[[int, int], None]
 _CURSOR_BLOCK = 1 << 20
 
 
-def build_tape(store: EventStore, out: str | Path, clock: str, levels: int, progress: Progress | None = None) -> Tape:
+def build_tape(
+    store: EventStore,
+    out: str | Path,
+    clock: str,
+    levels: int,
+    progress: Progress | None = None,
+    feed: Delay = RECORDED,
+) -> Tape:
     """Cuts a store at decisions and writes the tape, whole or not at all.
 
     Args:
@@ -37,6 +45,7 @@ def build_tape(store: EventStore, out: str | Path, clock: str, levels: int, prog
         clock: such as `100ms` or `50ev`; see `parse_clock`.
         levels: book levels kept a side, K ≥ 1.
         progress: called with (rows done, rows to do) after every batch; each row is done twice.
+        feed: how late market data is; as recorded, or this much after the exchange's time with its order kept.
 
     Returns:
         The tape, memory-mapped from `out`.
@@ -51,9 +60,10 @@ def build_tape(store: EventStore, out: str | Path, clock: str, levels: int, prog
     with whole_folder(out, META_FILE) as folder:
         facts = scan(store)
         advance = _counter(progress, 2 * facts.rows)
-        lag_ns = _write_decisions(_advancing(store, facts, advance), folder, parsed, levels, store.instrument.symbol)
+        rows = _advancing(store, facts, feed, advance)
+        lag_ns = _write_decisions(rows, folder, parsed, levels, store.instrument.symbol)
         order, venue = ExchangeOrder(facts.disorder_ns), ExchangePass()
-        trades = _write_events(_advancing(store, facts, advance), folder, order, venue)
+        trades = _write_events(_advancing(store, facts, feed, advance), folder, order, venue)
         _write_cursor(folder)
         if facts.fundings:
             _write_fundings(store, folder)
@@ -64,6 +74,7 @@ def build_tape(store: EventStore, out: str | Path, clock: str, levels: int, prog
             source=_fingerprint(store, facts),
             clocks=str(store.meta.get("clocks", "both")),
             lag_ns=lag_ns,
+            feed="recorded" if feed == RECORDED else feed.name,
             rows=facts.rows,
             trades=trades,
             unsided=facts.unsided,
@@ -87,8 +98,8 @@ def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
     return advance
 
 
-def _advancing(store: EventStore, facts: Scan, advance: Callable[[int], None]) -> Iterator[Rows]:
-    for read, rows in tape_rows(store, facts.has_diffs):
+def _advancing(store: EventStore, facts: Scan, feed: Delay, advance: Callable[[int], None]) -> Iterator[Rows]:
+    for read, rows in tape_rows(store, facts.has_diffs, feed):
         yield rows
         advance(read)
 

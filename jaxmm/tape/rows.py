@@ -11,11 +11,13 @@ import pyarrow as pa
 from jaxmm.data.schema import Kind, Side
 from jaxmm.errors import InputError
 from jaxmm.instrument import INT32_MAX, Instrument
+from jaxmm.tape.delays import FEED, Delay, Recorded
 
 BATCH_ROWS = 1 << 17
 
 # compiled code reads plain integers
 TRADE, TOP, SNAPSHOT, CLEAR = int(Kind.TRADE), int(Kind.TOP), int(Kind.SNAPSHOT), int(Kind.CLEAR)
+RECORDED = Recorded()
 _DIFF_KINDS = (Kind.DEPTH, Kind.SNAPSHOT)
 
 
@@ -98,18 +100,26 @@ def scan(store: EventStore) -> Scan:
     return Scan(rows, has_diffs, disorder, gaps, unsided, fundings)
 
 
-def tape_rows(store: EventStore, has_diffs: bool) -> Iterator[tuple[int, Rows]]:
+def tape_rows(store: EventStore, has_diffs: bool, feed: Delay = RECORDED) -> Iterator[tuple[int, Rows]]:
     """Batches of (store rows read, the rows that a tape is built from).
+
+    With another `feed` than the recorded one a row is received that much after the exchange's time, or with the row
+    before it where it would overtake.
 
     Raises:
         InputError: a price or quantity is off the tick or lot, or is so many of them that int32 overflows.
     """
     book_kinds = _DIFF_KINDS if has_diffs else (Kind.TOP,)
+    latest = np.iinfo(np.int64).min
     wanted = np.isin(np.arange(len(Kind)), (Kind.TRADE, Kind.CLEAR, *book_kinds))
     for batch in store.batches(batch_rows=BATCH_ROWS):
         columns = {name: batch.column(name).to_numpy() for name in Rows._fields}
         kept = wanted[columns["kind"]] & ~((columns["kind"] == Kind.TRADE) & (columns["side"] == Side.NONE))
         rows = Rows(**columns).take(kept)
+        if feed != RECORDED and len(rows.exch_ts):
+            delays = feed.at(rows.exch_ts, rows.recv_ts - rows.exch_ts, FEED)
+            rows = rows._replace(recv_ts=np.maximum(np.maximum.accumulate(rows.exch_ts + delays), latest))
+            latest = rows.recv_ts[-1]
         yield batch.num_rows, _in_units(rows, store.instrument)
 
 

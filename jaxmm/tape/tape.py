@@ -53,6 +53,8 @@ class TapeMeta:
     """`both`, or `exchange` where the source has no receiver's clock and latency cannot be seen."""
     lag_ns: int = 0
     """Longest time between an event at the exchange and the moment it was visible locally."""
+    feed: str = "recorded"
+    """How late market data is: as recorded, or another delay that replaced the receiver's times."""
     rows: int = 0
     """Rows of the store that were read."""
     trades: int = 0

@@ -13,7 +13,8 @@ from jaxmm.envs.market_making import MarketMaking, Params, State
 from jaxmm.evaluate.backtest import backtest
 from jaxmm.evaluate.result import Backtest
 from jaxmm.exchange.account import funding_payment, lot_contract
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.latency import Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.policy.actions import Actions
 from jaxmm.policy.types import Quotes, View
 from jaxmm.tape.tape import Tape

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxmm.exchange.types import Latency
+from jaxmm.exchange.latency import Latency
 from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
 from jaxmm.tape.build import build_tape
 from jaxmm.tape.tape import Tape
