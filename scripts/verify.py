@@ -77,7 +77,9 @@ def engines(folder: Path) -> Iterator[Claim]:
     import jax
 
     from jaxmm.data.store import open_store
-    from jaxmm.exchange import engine, replay
+    from jaxmm.exchange import replay
+    from jaxmm.exchange.rules import Rules
+    from jaxmm.exchange.types import OrderType
     from jaxmm.tape.build import build_tape
     from tests.exchange.streams import run_engine, run_reference, stack
     from tests.exchange.test_engine_on_recordings import LATENCY, MODELS, quotes_near
@@ -89,7 +91,7 @@ def engines(folder: Path) -> Iterator[Claim]:
         for post_only in (True, False):
             for model in MODELS:
                 table = quotes_near(tape, 7)
-                rules = stack([engine.Rules.of(model, post_only)])
+                rules = stack([Rules.of(model, OrderType(post_only))])
                 steps = jax.tree.map(np.asarray, run_engine(stack([prepared]), stack([table]), rules))
                 run = run_reference(tape, table, LATENCY, model, post_only)
                 same = np.array_equal(steps.position[0], run.positions[1:]) and steps.outside.sum() == 0

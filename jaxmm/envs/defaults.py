@@ -10,9 +10,9 @@ import numpy as np
 
 from jaxmm.envs.market_making import Params
 from jaxmm.envs.rewards import RewardWeights, Settings
-from jaxmm.exchange.engine import Rules
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.replay import replay_of
+from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
 from jaxmm.policy.actions import DiscreteActions

@@ -16,9 +16,9 @@ from jaxmm.envs.environment import Environment, Info
 from jaxmm.envs.rewards import Moments, RewardWeights, Settings, no_moments, reward_terms, weighted
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.errors import InputError
-from jaxmm.exchange.engine import Rules, Venue
 from jaxmm.exchange.ledger import Step, net_pnl
-from jaxmm.exchange.replay import Replay
+from jaxmm.exchange.replay import Replay, Venue
+from jaxmm.exchange.rules import Rules
 from jaxmm.features.observation import OBSERVATION, observation
 from jaxmm.policy.actions import Actions, DiscreteActions
 from jaxmm.policy.types import Quotes, View, within_position
@@ -86,7 +86,7 @@ class MarketMaking(Environment[State, Params]):
         anywhere = jax.random.randint(key, (), 0, jnp.maximum(room, 1), jnp.int32)
         k = jnp.where(params.random_start, anywhere, params.first)
         end = jnp.minimum(k + params.episode_steps, params.replay.decisions - 1)
-        state = State(k, end, params.replay.empty_venue(), jnp.int32(0), jnp.float32(0), no_moments())
+        state = State(k, end, params.replay.empty_venue(params.rules), jnp.int32(0), jnp.float32(0), no_moments())
         return self.observe(state, params), state
 
     def step_env(

@@ -13,12 +13,13 @@ import numpy as np
 from jaxmm.errors import InputError
 from jaxmm.evaluate.result import Backtest, Fills, Fundings, pnl_of, position_at
 from jaxmm.exchange.account import LOWEST_TIER, Terms, Worth, daily_rates, funding_payment, lot_contract, unit_of
-from jaxmm.exchange.engine import Filled, Rules
+from jaxmm.exchange.engine import Filled
 from jaxmm.exchange.funding import known_at
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import Step
 from jaxmm.exchange.replay import Replay, check_money, replay_of
-from jaxmm.exchange.types import FillModel
+from jaxmm.exchange.rules import Rules
+from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.policy.types import Quoter, within_position
 from jaxmm.tape.tape import Tape
 
@@ -38,7 +39,7 @@ def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) 
         venue, stepped = replay.step(venue, position, quotes, k, rules)
         return (venue, stepped.position), stepped
 
-    start = (replay.empty_venue(), jnp.int32(0))
+    start = (replay.empty_venue(rules), jnp.int32(0))
     decisions = jnp.arange(replay.decisions - 1, dtype=jnp.int32)
     return jax.lax.scan(body, start, decisions)[1]
 
@@ -56,7 +57,7 @@ def backtest(
     latency: Latency,
     model: FillModel,
     max_position_lots: int,
-    post_only: bool = True,
+    order_type: OrderType = OrderType.POST_ONLY,
     terms: Terms = LOWEST_TIER,
 ) -> Backtest:
     """The quoter's run over the tape, checked to add up; fees, funding and margin are those of our `terms`.
@@ -67,7 +68,7 @@ def backtest(
     """
     check_money(tape, max_position_lots)
     terms.check(tape.instrument, touch_range(tape), max_position_lots)
-    rules, limit, levels = Rules.of(model, post_only), jnp.int32(max_position_lots), tape.levels
+    rules, limit, levels = Rules.of(model, order_type), jnp.int32(max_position_lots), tape.levels
     while True:
         replay = replay_of(tape, latency, levels)
         steps = jax.tree.map(np.asarray, _run(replay, quoter, limit, rules))
@@ -179,23 +180,28 @@ def _notional(tape: Tape, price: np.ndarray, qty: np.ndarray) -> np.ndarray:
 
 
 def _resting(tape: Tape, fills: Filled, sign: int, first_event: int) -> tuple[np.ndarray, ...]:
-    k = np.flatnonzero(fills.lots)
-    event = first_event + _wide(fills.event[k])
-    return _rows(k, event, tape.exch_ts[event], sign, sign * _wide(fills.key[k]), _wide(fills.lots[k]), True)
+    k, key, lots, _, at = _some(fills)
+    event = first_event + at
+    return _rows(k, event, tape.exch_ts[event], sign, sign * key, lots, True)
 
 
 def _taken(tape: Tape, fills: Filled, sign: int, latency: Latency) -> list[tuple[np.ndarray, ...]]:
     """Takings; one that walked several levels becomes two rows at the whole prices around its average, sums exact."""
-    k = np.flatnonzero(fills.lots)
-    ts = tape.ts_ns[fills.event[k]] + latency.entry_ns
-    lots, extra = _wide(fills.lots[k]), _wide(fills.extra[k])
-    better = _wide(fills.key[k]) + extra // np.maximum(lots, 1)
+    k, key, lots, extra, sent = _some(fills)
+    ts = tape.ts_ns[sent] + latency.entry_ns
+    better = key + extra // np.maximum(lots, 1)
     beyond = extra % np.maximum(lots, 1)
     rows = []
     for key, qty in ((better, lots - beyond), (better + 1, beyond)):
         some = qty > 0
         rows.append(_rows(k[some], np.full(some.sum(), -1), ts[some], sign, sign * key[some], qty[some], False))
     return rows
+
+
+def _some(fills: Filled) -> tuple[np.ndarray, ...]:
+    """(step, key, lots, extra, event) of those that filled, of one order or several a side, int64 each."""
+    some = np.nonzero(fills.lots)
+    return _wide(some[0]), *(_wide(np.broadcast_to(f, fills.lots.shape)[some]) for f in fills)
 
 
 def _rows(

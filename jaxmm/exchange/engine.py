@@ -1,100 +1,52 @@
-"""The event engine: every market event applied in order to our orders, in int32, under jit and vmap (DESIGN §5).
+"""The event engine: every market event applied in order to our orders, under jit and vmap (DESIGN §5).
 
 The engine runs behind the strategy's clock by the response latency. At decision k it has processed exactly the events
 whose effects are known by then (`Timeline.known`), so its state holds no fill that the strategy may not know; a request
-sent at k carries the event index at which it reaches the venue (`Timeline.arrive`), which is never earlier.
+sent at k arrives at an event index (`Timeline.place`) that is never earlier.
 
-A queue is one signed integer z: lots ahead of us where z >= 0, and what we have been filled, negated, where z < 0. Each
-event acts as z ↦ min(z − a, b) (DESIGN §6). Prices enter as keys (bid ticks, or minus ask ticks), so that on both sides
-a larger key is the more aggressive one and one code serves both.
-
-Everything is for one environment and made of scalars; callers vmap.
+In the min-plus models (`risk_averse`, `penetration`, `touch`) a queue is one signed integer z: lots ahead of us where
+z >= 0, and what came past them, negated, where z < 0. Each event acts as z ↦ min(z − a, b) (DESIGN §6), and a and b
+follow from the event and our price alone. In the probabilistic models our place is a float, in float64 under x64.
+Prices enter as keys (bid ticks, or minus ask ticks), so that on both sides a larger key is the more aggressive one and
+one code serves both. N orders a side; all arrays of one environment; callers vmap.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxmm.exchange.types import INFINITE, FillModel, QueueModel
+from jaxmm.exchange.queues import after_depth
+from jaxmm.exchange.rules import Rules
+from jaxmm.exchange.types import INFINITE
 from jaxmm.exchange.uneven import uneven_loop
 
 Array = Any
 BLOCK = 8
 """Events a turn of the loop. Its bound varies, so on a GPU each turn costs a trip to the host."""
+NOTHING = -(2**31)
+"""The word of no event."""
+MOST_LOTS = 2**27
+"""Quantities of events are below it: a block of them fits an int32 queue."""
+MOST_TICKS = 2**29
+"""Prices are below it: a price and a code fit one int32."""
 
 
-class Rules(NamedTuple):
-    """A fill model as traced data: each environment of a batch may have its own."""
+class Orders(NamedTuple):
+    """N orders of one side; one with all of its lots filled, or none, is no order."""
 
-    queue_counts: Array  # bool: trades at our price and the displayed quantity move us (not in `penetration`)
-    no_queue: Array  # bool: nobody is ahead on arrival (`touch`)
-    partial: Array  # bool: fill no more than the volume that came
-    post_only: Array  # bool: reject what would take on arrival
-
-    @classmethod
-    def of(cls, model: FillModel, post_only: bool = True) -> "Rules":
-        """The rules of a fill model."""
-        flags = (model.queue != QueueModel.PENETRATION, model.queue == QueueModel.TOUCH, model.partial, post_only)
-        return cls(*(jnp.asarray(flag) for flag in flags))
-
-
-class Working(NamedTuple):
-    """Our order of one side; `lots` 0 is none."""
-
-    key: Array  # int32, price ticks, negated for asks
-    lots: Array  # int32, total, filled part included
-    queue: Array  # int32, z
-    arrive: Array  # int32, takes part from this event on; INFINITE: rejected, and we may not know it yet
-    amend: Array  # int32, from this event on the total is `amend_lots`; INFINITE: not amended
-    amend_lots: Array  # int32
-
-
-class Leaving(NamedTuple):
-    """The order before, until its cancel has arrived; it may still be filled."""
-
-    key: Array  # int32
-    lots: Array  # int32
-    queue: Array  # int32, z
-    cancel: Array  # int32, takes part in events before this one
-
-
-class Taking(NamedTuple):
-    """What an arriving order took, until we know it: `lots` at `key` and worse, `extra` lot·ticks beyond `key`."""
-
-    lots: Array  # int32
-    key: Array  # int32, best opposite price on arrival, as a key of our side
-    extra: Array  # int32
-    sent: Array  # int32, the decision at which it was sent
-
-
-class BookSide(NamedTuple):
-    """All that is ours on one side of the book."""
-
-    working: Working
-    leaving: Leaving
-    taking: Taking
-    busy_until: Array  # int32, the decision at which the request under way is answered
-
-
-class Venue(NamedTuple):
-    """Both sides: 30 int32, 120 bytes an environment."""
-
-    bid: BookSide
-    ask: BookSide
-
-
-class Moving(NamedTuple):
-    """What events change on one side."""
-
-    leaving: Array  # int32, z
-    working: Array  # int32, z
-    leaving_event: Array  # int32, the last event that filled it; -1: none
-    working_event: Array  # int32
+    key: Array  # int32 [N], price ticks, negated for asks
+    lots: Array  # int32 [N], total, filled part included
+    ahead: Array  # int32 [N], z; in the probabilistic models float, the lots ahead
+    filled: Array = None  # int32 [N]; only in the probabilistic models: else z tells
+    traded: Array = None  # int32 [N], traded at the price since its displayed quantity last changed; likewise
+    sent: Array = None  # int32 [N], decision at which it was sent; only where orders share a trade's volume
 
 
 class Filled(NamedTuple):
-    """One order's fills that became known over one step."""
+    """Fills that became known over one step, of one order or of N."""
 
     key: Array  # int32
     lots: Array  # int32
@@ -105,126 +57,217 @@ class Filled(NamedTuple):
 class SideFills(NamedTuple):
     """One side's fills over one step."""
 
-    leaving: Filled
-    working: Filled
-    taking: Filled
+    leaving: Filled  # of the orders before our requests arrived
+    working: Filled  # of the orders after
+    taking: Filled  # on arrival
 
 
-def empty_venue() -> Venue:
-    """No orders."""
-    zero, never = jnp.int32(0), jnp.int32(INFINITE)
-    side = BookSide(
-        Working(zero, zero, zero, zero, never, zero),
-        Leaving(zero, zero, zero, zero),
-        Taking(zero, zero, zero, zero),
-        zero,
-    )
-    return Venue(side, side)
+def no_orders(n: int, rules: Rules) -> Orders:
+    """N places without an order."""
+    none = jnp.zeros(n, jnp.int32)
+    sent = none if rules.shares else None
+    if not rules.model.probabilistic:
+        return Orders(none, none, none, sent=sent)
+    return Orders(none, none, none.astype(jnp.result_type(float)), none, none, sent)
 
 
-def filled_lots(order: Working | Leaving) -> Array:
-    """Lots filled so far."""
-    return jnp.clip(-order.queue, 0, order.lots)
+def filled_lots(orders: Orders) -> Array:
+    """Lots filled so far, int32 [N]."""
+    return jnp.clip(-orders.ahead, 0, orders.lots) if orders.filled is None else orders.filled
 
 
-def open_lots(side: BookSide, k: Array) -> Array:
-    """Lots known to be open at decision k: none while a request is unanswered."""
-    return jnp.where(k < side.busy_until, 0, side.working.lots - filled_lots(side.working))
+def open_lots(orders: Orders) -> Array:
+    """Lots open, int32 [N]."""
+    return orders.lots - filled_lots(orders)
 
 
 # --- the market's events ----------------------------------------------------------------------------------------
 
 
-def advance(
-    venue: Venue, events: Array, first: Array, stop: Array, k: Array, rules: Rules
-) -> tuple[Venue, SideFills, SideFills]:
-    """Applies events [first, stop) of `events` int32 [N, 4] and moves to decision k, where their effects are known.
+def event_rows(event: np.ndarray) -> np.ndarray:
+    """A tape's events int32 [N, 4] as the engine reads them: (word, quantity, shown before, through), `BLOCK` more.
 
-    Returns the venue at k and the fills of the bid and of the ask side that became known.
+    The word is 4·price + code. `through` is the least key of the affected side whose orders the event goes through:
+    bids for a seller's trade and a displayed ask, asks for the others.
     """
-    none = jnp.int32(-1)
-    start = tuple(Moving(side.leaving.queue, side.working.queue, none, none) for side in venue)
-    size = min(BLOCK, events.shape[0])
-    blocks = (jnp.maximum(stop - first, 0) + size - 1) // size
-    bid, ask = uneven_loop(_apply_block, blocks, start, (venue, first, stop, rules), events)
-    bid_side, bid_fills = _know(venue.bid, bid, k)
-    ask_side, ask_fills = _know(venue.ask, ask, k)
-    return Venue(bid_side, ask_side), bid_fills, ask_fills
+    code, price, qty, prev = event.T
+    sign = np.where((code == 0) | (code == 3), 1, -1)
+    through = np.where(code < 2, sign * price + 1, np.where(qty > 0, sign * price, INFINITE))
+    rows = np.stack([4 * price + code, qty, prev, through], axis=1).astype(np.int32)
+    none = np.broadcast_to(np.array([NOTHING, 0, 0, INFINITE], np.int32), (BLOCK, 4))
+    return np.concatenate([rows, none])
 
 
-def _apply_block(
-    block: Array, moving: tuple[Moving, ...], own: tuple[Venue, Array, Array, Rules], events: Array
-) -> tuple[Moving, ...]:
-    """The `block`-th `BLOCK` events from `first` on, those from `stop` on left out. They are read in one piece."""
-    venue, first, stop, rules = own
-    size = min(BLOCK, events.shape[0])
-    start = first + block * size
-    read = jnp.minimum(start, events.shape[0] - size)
-    rows = jax.lax.dynamic_slice(events, (read, jnp.int32(0)), (size, events.shape[1]))
-    for j in range(size):
-        i = read + j
-        within = (i >= start) & (i < stop)
-        moving = tuple(_apply(s, side, moving[s], i, within, rows[j], rules) for s, side in enumerate(venue))
+class _Constant(NamedTuple):
+    """What events do not change on one side."""
+
+    key: Array  # int32 [N]
+    lots: Array  # int32 [N]
+    at: Array  # int32 [N], word of a trade at our price; NOTHING where it does not count
+    own: Array  # int32 [N], word of a depth change at our price
+    least: Array  # int32 [N], z at which there is nothing left to fill
+
+
+class _Moving(NamedTuple):
+    """What events change on one side."""
+
+    ahead: Array  # [N]
+    filled: Array  # int32 [N], or None
+    traded: Array  # int32 [N], or None
+    event: Array  # int32 [N], the last event that filled; -1: none
+
+
+def apply_events(
+    sides: tuple[Orders, ...], events: Array, first: Array, stop: Array, rules: Rules, lot: Array
+) -> tuple[tuple[Orders, ...], tuple[Filled, ...]]:
+    """The orders of both sides after `events` (of `event_rows`) [first, stop), and what was filled.
+
+    `lot` is the size of a lot, which some of the queue models ask for.
+    """
+    sorting = [_by_priority(orders) if rules.shares else None for orders in sides]
+    ordered = [orders if by is None else _taken(orders, by) for orders, by in zip(sides, sorting, strict=True)]
+    constants = tuple(_constant(s, ordered[s], rules) for s in range(2))
+    start = tuple(_Moving(o.ahead, o.filled, o.traded, jnp.full_like(o.key, -1)) for o in ordered)
+    blocks = (jnp.maximum(stop - first, 0) + BLOCK - 1) // BLOCK
+    moved = uneven_loop(_apply_block, blocks, start, (constants, first, stop, rules, lot), events)
+    after, fills = [], []
+    for orders, by, moving in zip(sides, sorting, moved, strict=True):
+        if by is not None:
+            moving = _taken(moving, jnp.argsort(by))
+        now = _settled(orders._replace(ahead=moving.ahead, filled=moving.filled, traded=moving.traded), rules)
+        lots = filled_lots(now) - filled_lots(orders)
+        after.append(now)
+        fills.append(Filled(orders.key, lots, jnp.zeros_like(lots), moving.event))
+    return tuple(after), tuple(fills)
+
+
+def _constant(s: int, orders: Orders, rules: Rules) -> _Constant:
+    word = (-4 if s else 4) * orders.key
+    at = jnp.where(rules.queue_counts, word + s, NOTHING)
+    own = jnp.where(rules.queue_counts, word + 2 + s, NOTHING)
+    return _Constant(orders.key, orders.lots, at, own, jnp.where(rules.partial, -orders.lots, -1))
+
+
+def _settled(orders: Orders, rules: Rules) -> Orders:
+    """The orders with z no lower than what they could fill."""
+    if rules.model.probabilistic:
+        return orders
+    whole = jnp.where(orders.ahead < 0, -orders.lots, orders.ahead)
+    return orders._replace(ahead=jnp.where(rules.partial, jnp.maximum(orders.ahead, -orders.lots), whole))
+
+
+def _apply_block(block: Array, moving: tuple[_Moving, ...], own: tuple, events: Array) -> tuple[_Moving, ...]:
+    """The `block`-th `BLOCK` events from `first` on. They are read in one piece."""
+    constants, first, stop, rules, lot = own
+    start = first + block * BLOCK
+    rows = jax.lax.dynamic_slice(events, (start, jnp.int32(0)), (BLOCK, events.shape[1]))
+    move: Move = _probable if rules.model.probabilistic else _min_plus
+    if rules.shares:
+        move = _sharing(move)
+    for j in range(BLOCK):
+        event = _read(rows[j], start + j < stop)
+        moving = tuple(
+            move(constant, moving[s], start + j, _seen(s, event), event.volume, rules, lot)
+            for s, constant in enumerate(constants)
+        )
+    if not rules.model.probabilistic:
+        moving = tuple(m._replace(ahead=jnp.maximum(m.ahead, -INFINITE)) for m in moving)
     return moving
 
 
-def _apply(s: int, side: BookSide, moving: Moving, i: Array, within: Array, row: Array, rules: Rules) -> Moving:
-    """One event on the orders of side `s`: the leaving one takes part before its cancel, then the working one.
+class _Event(NamedTuple):
+    """One event as the orders of one side see it."""
 
-    Each is computed from itself alone. A CPU compiles a loop for each array that it carries, and repeats in it whatever
-    that array depends on.
-    """
-    is_leaving = i < side.leaving.cancel
-    works = ~is_leaving & (i >= side.working.arrive)
-    total = jnp.where(i >= side.working.amend, side.working.amend_lots, side.working.lots)
-    leaving = _moved(s, side.leaving.key, side.leaving.lots, moving.leaving, within & is_leaving, row, rules)
-    working = _moved(s, side.working.key, total, moving.working, within & works, row, rules)
-    return Moving(
-        leaving,
-        working,
-        leaving_event=jnp.where(leaving < jnp.minimum(moving.leaving, 0), i, moving.leaving_event),
-        working_event=jnp.where(working < jnp.minimum(moving.working, 0), i, moving.working_event),
+    word: Array  # int32; NOTHING + 1 behind the last event
+    qty: Array  # int32, displayed now
+    prev: Array  # int32, displayed before
+    through: Array  # int32, orders of this key and larger ones are gone through
+    volume: Array  # int32, that came: of a trade, or newly displayed on the other side
+
+
+def _read(row: Array, within: Array) -> _Event:
+    code = row[0] & 3
+    volume = jnp.where(code < 2, row[1], jnp.maximum(row[1] - row[2], 0))
+    word = jnp.where(within, row[0], NOTHING + 1)
+    return _Event(word, row[1], row[2], jnp.where(within, row[3], INFINITE), volume)
+
+
+def _seen(s: int, event: _Event) -> _Event:
+    """The event without what it does to the other side's orders."""
+    code = event.word & 3
+    return event._replace(through=jnp.where((code == s) | (code == 3 - s), event.through, INFINITE))
+
+
+Move = Callable[[_Constant, _Moving, Array, _Event, Array, Rules, Array], _Moving]
+
+
+def _min_plus(
+    mine: _Constant, moving: _Moving, i: Array, event: _Event, offered: Array, rules: Rules, lot: Array
+) -> _Moving:
+    """Rules 1–4 of DESIGN §5 as z ↦ min(z − a, b), for `offered` of the event's volume."""
+    del lot
+    through = mine.key >= event.through
+    a = jnp.where(event.word == mine.at, offered, 0)
+    b = jnp.where(event.word == mine.own, event.qty, INFINITE)
+    a = jnp.where(through & rules.partial, offered, a)
+    b = jnp.where(through, jnp.where(rules.partial, -offered, -INFINITE), b)
+    ahead = jnp.minimum(moving.ahead - a, b)
+    fills = (moving.ahead > mine.least) & (ahead < jnp.minimum(moving.ahead, 0))
+    return moving._replace(ahead=ahead, event=jnp.where(fills, i, moving.event))
+
+
+def _probable(
+    mine: _Constant, moving: _Moving, i: Array, event: _Event, offered: Array, rules: Rules, lot: Array
+) -> _Moving:
+    """The same rules with a probabilistic queue model."""
+    number = moving.ahead.dtype
+    left = mine.lots - moving.filled
+    through = mine.key >= event.through
+    at = event.word == mine.at
+    own = event.word == mine.own
+    ahead = jnp.where(at, moving.ahead - offered.astype(number), moving.ahead)
+    passed = jnp.where(at, jnp.floor(0.5 - ahead), 0).astype(jnp.int32)
+    came = jnp.where(through, offered, jnp.maximum(passed, 0))
+    fills = (left > 0) & (through | (passed > 0))
+    lots = jnp.where(fills, jnp.where(rules.partial, jnp.minimum(came, left), left), 0)
+    traded, before, now = (v.astype(number) for v in (moving.traded, event.prev, event.qty))
+    estimate = after_depth(rules.model, rules.n, ahead, traded, before, now, lot.astype(number), jnp)
+    ahead = jnp.where(through | (passed > 0), 0, jnp.where(own, estimate, ahead))
+    return _Moving(
+        ahead,
+        moving.filled + lots,
+        jnp.where(own, 0, moving.traded + jnp.where(at, event.volume, 0)),
+        jnp.where(lots > 0, i, moving.event),
     )
 
 
-def _moved(s: int, key: Array, total: Array, queue: Array, takes_part: Array, row: Array, rules: Rules) -> Array:
-    """An order's z after one event in which it may take part."""
-    live = takes_part & (queue > -total)
-    return jnp.where(live, _move(s, key, total, queue, row, rules), queue)
+# --- rule 7: one trade is spent once ----------------------------------------------------------------------------
 
 
-def _move(s: int, order_key: Array, total: Array, queue: Array, row: Array, rules: Rules) -> Array:
-    """Rules 1–4 of DESIGN §5 as z ↦ min(z − a, b), for a live order of side `s`; `row` is (code, price, qty, prev)."""
-    code, price, qty, prev = row[0], row[1], row[2], row[3]
-    key = -price if s else price
-    trade, own, other = code == s, code == 2 + s, code == 3 - s
-    at, beyond = key == order_key, key < order_key
-    moved = jnp.where(trade & at & rules.queue_counts, queue - qty, queue)
-    moved = jnp.where(own & at & rules.queue_counts, jnp.minimum(queue, qty), moved)
-    through = (trade & beyond) | (other & (qty > 0) & (at | beyond))
-    came = jnp.where(trade, qty, jnp.maximum(qty - prev, 0))
-    moved = jnp.where(through, jnp.minimum(queue, 0) - came, moved)
-    whole = ~rules.partial & (through | (moved < 0))
-    return jnp.where(whole, -total, jnp.maximum(moved, -total))
+def _by_priority(orders: Orders) -> Array:
+    """Slots with the best price first, of equal ones the earlier sent, then the lower slot: int32 [N]."""
+    return jnp.lexsort((orders.sent, -orders.key))
 
 
-def _know(side: BookSide, moving: Moving, k: Array) -> tuple[BookSide, SideFills]:
-    """The side with its queues moved and, once the request under way is answered, its outcome; and what was filled."""
-    zero = jnp.int32(0)
-    leaving = side.leaving._replace(queue=moving.leaving)
-    working = side.working._replace(queue=moving.working)
-    answered = k >= side.busy_until
-    took = Taking(*(jnp.where(answered, value, 0) for value in side.taking))
-    fills = SideFills(
-        Filled(leaving.key, filled_lots(leaving) - filled_lots(side.leaving), zero, moving.leaving_event),
-        Filled(working.key, filled_lots(working) - filled_lots(side.working), zero, moving.working_event),
-        Filled(took.key, took.lots, took.extra, took.sent),
-    )
-    amended = jnp.maximum(working.amend_lots, filled_lots(working))
-    lots = jnp.where(working.amend < INFINITE, amended, working.lots)
-    lots = jnp.where(working.arrive == INFINITE, 0, lots)
-    settled = working._replace(
-        lots=jnp.where(answered, lots, working.lots), amend=jnp.where(answered, INFINITE, working.amend)
-    )
-    taking = Taking(*(jnp.where(answered, 0, value) for value in side.taking))
-    return BookSide(settled, leaving, taking, side.busy_until), fills
+def _taken(tree: Any, places: Array) -> Any:
+    return jax.tree.map(lambda leaf: leaf[places], tree)
+
+
+def _sharing(move: Move) -> Move:
+    """`move` for orders in priority, of which each is offered what those before it left of the event's volume."""
+
+    def shared(
+        mine: _Constant, moving: _Moving, i: Array, event: _Event, offered: Array, rules: Rules, lot: Array
+    ) -> _Moving:
+        def offer(left: Array, order: tuple[_Constant, _Moving]) -> tuple[Array, _Moving]:
+            constant, before = order
+            after = move(constant, before, i, event, left, rules, lot)
+            return left - (_filled(after, constant) - _filled(before, constant)), after
+
+        return jax.lax.scan(offer, offered, (mine, moving))[1]
+
+    return shared
+
+
+def _filled(moving: _Moving, mine: _Constant) -> Array:
+    return jnp.clip(-moving.ahead, 0, mine.lots) if moving.filled is None else moving.filled

@@ -1,8 +1,12 @@
 """A tape on the device, and one step of our orders and our ledger over it: what environments and backtests share.
 
-D decisions · N events · K levels · F features. Money is an increment a step; see `ledger`.
+D decisions · N events · K levels · F features; M orders a side. Money is an increment a step; see `ledger`.
 """
 
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,18 +15,21 @@ import numpy as np
 
 from jaxmm.errors import InputError
 from jaxmm.exchange.engine import (
-    BookSide,
-    Rules,
-    Venue,
-    advance,
-    empty_venue,
-    filled_lots,
+    MOST_LOTS,
+    MOST_TICKS,
+    Filled,
+    Orders,
+    SideFills,
+    apply_events,
+    event_rows,
+    no_orders,
     open_lots,
 )
 from jaxmm.exchange.funding import funding_due
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import Money, Step, book, money_of
-from jaxmm.exchange.requests import Arrival, submit
+from jaxmm.exchange.requests import Account, Arrival, Counter, Group, LimitNumbers, amend, cancel, group_of, place
+from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.timeline import Timeline, timeline
 from jaxmm.exchange.types import INFINITE
 from jaxmm.instrument import INT32_MAX
@@ -32,65 +39,237 @@ from jaxmm.tape.tape import Tape
 Array = Any
 
 
-class Replay(NamedTuple):
+class Pending(NamedTuple):
+    """A side's last group of requests, where answers may come later than the next decision."""
+
+    group: Group
+    sent: Array  # int32, decision at which it was sent
+    waits: Array  # bool: its new orders have not arrived
+    busy_until: Array  # int32, decision at which it is answered
+    taking: Filled  # [M], what it took, which we do not know yet
+
+
+class BookSide(NamedTuple):
+    """All that is ours on one side of the book."""
+
+    orders: Orders
+    pending: Pending | None  # None where every group is answered by the next decision
+
+
+class Venue(NamedTuple):
+    """Both sides, and what the venue counts: 24 bytes with one order a side and prompt answers."""
+
+    bid: BookSide
+    ask: BookSide
+    counter: Counter | None
+
+
+class _Progress(NamedTuple):
+    """A step under way."""
+
+    orders: tuple[Orders, ...]
+    before: tuple[Filled, ...]  # fills of orders that stood before a group's new orders arrived
+    after: tuple[Filled, ...]
+    taking: tuple[Filled, ...]
+    placed: tuple[Array, ...]  # bool
+    outside: Array
+    counter: Counter | None
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=(
+        "book_price", "book_qty", "features", "events", "time", "money", "lot", "limits", "windows", "first_event"
+    ),
+    meta_fields=("prompt", "one_arrival"),
+)  # fmt: skip
+@dataclass(frozen=True)
+class Replay:
     """What the device reads; shared by every environment of a batch."""
 
     book_price: Array  # int32 [D, 2, K], locally visible, ticks
     book_qty: Array  # int32 [D, 2, K], lots
     features: Array  # float32 [D, F]
-    events: Array  # int32 [N, 4]
+    events: Array  # int32 [N + BLOCK, 4], of `engine.event_rows`
     time: Timeline
     money: Money
+    lot: Array  # float32, size of a lot
+    limits: LimitNumbers | None  # None: the venue accepts every order
+    windows: Array | None  # int32 [D], of `timeline.request_windows`; None without limits
     first_event: Array  # int32, place on the tape of events[0], from which `time` counts
+    prompt: bool  # every group is answered by the next decision
+    one_arrival: bool  # cancels, amends and new orders arrive together
 
     @property
     def decisions(self) -> int:
         """D."""
         return int(self.book_price.shape[0])
 
+    def replace(self, **changes: Any) -> "Replay":
+        """With some of the arrays changed."""
+        return dataclasses.replace(self, **changes)
+
     def mid(self, k: Array) -> Array:
         """Local mid at decision k, int32 half-ticks."""
         return self.book_price[k, 0, 0] + self.book_price[k, 1, 0]
 
-    def empty_venue(self) -> Venue:
-        """No orders."""
-        return empty_venue()
+    def empty_venue(self, rules: Rules, orders: int = 1) -> Venue:
+        """No orders, with room for `orders` a side."""
+        zero = jnp.int32(0)
+        side = BookSide(no_orders(orders, rules), None if self.prompt else _no_pending(orders))
+        counts = self.limits is not None
+        return Venue(side, side, Counter(zero, zero) if counts else None)
 
     def view(self, venue: Venue, position: Array, k: Array, time_left: Array) -> View:
-        """The view at decision k: the locally seen touch, the features, and our orders as far as they were answered."""
+        """The view at decision k: the locally seen touch, the features, and our orders as far as they were answered.
+
+        Own prices and lots are scalars with one order a side, and int32 [M] with more.
+        """
         bid, ask = venue.bid, venue.ask
+        one = bid.orders.key.shape[0] == 1
+        prices = (bid.orders.key, -ask.orders.key)
+        lots = tuple(jnp.where(_is_free(side, k), open_lots(side.orders), 0) for side in (bid, ask))
+        if one:
+            prices, lots = jax.tree.map(lambda leaf: leaf[0], (prices, lots))
         return View(
             self.book_price[k, 0, 0],
             self.book_price[k, 1, 0],
             position,
             self.features[k],
-            bid.working.key,
-            open_lots(bid, k),
-            -ask.working.key,
-            open_lots(ask, k),
+            prices[0],
+            lots[0],
+            prices[1],
+            lots[1],
             time_left,
         )
 
     def step(self, venue: Venue, position: Array, quotes: Quotes, k: Array, rules: Rules) -> tuple[Venue, Step]:
-        """From decision k to k + 1: sends `quotes`, applies the events that become known, books fills."""
+        """From decision k to k + 1: sends `quotes`, applies the events that become known, books fills.
+
+        The fields of `quotes` are scalars, or int32 [M].
+        """
         time = self.time
-        at = Arrival(k, time.arrive[k], time.answered[k], time.book_price[k], time.book_qty[k])
-        venue, outside = submit(venue, quotes, position, at, rules)
-        bid_quote, ask_quote = _quoted(venue.bid), -_quoted(venue.ask)
-        venue, bid, ask = advance(venue, self.events, time.known[k], time.known[k + 1], k + 1, rules)
+        sides = tuple(self._send(side, s, quotes, position, k) for s, side in enumerate((venue.bid, venue.ask)))
+        pending = tuple(p for _, p in sides)
+        orders = tuple(o for o, _ in sides)
+        bid_quote, ask_quote = _quoted(orders[0], pending[0]), -_quoted(orders[1], pending[1])
+        none = tuple(_nothing(o) for o in orders)
+        now = _Progress(orders, none, none, none, (jnp.asarray(False),) * 2, jnp.int32(0), venue.counter)
+        first, stop = time.known[k], time.known[k + 1]
+        for cut, arriving in self._cuts(pending, k, stop):
+            now = self._apply(now, first, cut, rules)
+            now = self._arrive(now, pending, position, cut, arriving, rules)
+            first = cut
+        now = self._apply(now, first, stop, rules)
+        after, fills = [], []
+        for s in range(2):
+            side, taking = self._know(now, pending[s], s, k + 1)
+            after.append(side)
+            fills.append(SideFills(now.before[s], now.after[s], taking))
         step = book(
             self.money,
             k,
             position,
             self.mid(k),
             self.mid(k + 1),
-            bid,
-            ask,
+            fills[0],
+            fills[1],
             bid_quote=bid_quote,
             ask_quote=ask_quote,
-            outside=outside,
+            outside=now.outside,
         )
-        return venue, step
+        return Venue(after[0], after[1], now.counter), step
+
+    def _send(self, side: BookSide, s: int, quotes: Quotes, position: Array, k: Array) -> tuple[Orders, Pending]:
+        price, lots = (quotes.ask_ticks, quotes.ask_lots) if s else (quotes.bid_ticks, quotes.bid_lots)
+        price, lots = jnp.atleast_1d(price), jnp.atleast_1d(lots)
+        group = group_of(side.orders, s, price, lots, position if s else -position, quotes.flatten)
+        new = Pending(group, k, jnp.asarray(True), self.time.answered[k], _nothing(side.orders))
+        if side.pending is None:
+            return side.orders, new
+        return side.orders, _select(_is_free(side, k) & group.some, new, side.pending)
+
+    def _cuts(self, pending: tuple[Pending, ...], k: Array, stop: Array) -> Iterator[tuple[Array, tuple[str, ...]]]:
+        """Event indices in ascending order at which requests may arrive, and which kinds do."""
+        kinds: tuple[str, ...] = ("cancel", "amend", "place")
+        if self.prompt and self.one_arrival:
+            yield self.time.place[k], kinds
+        elif self.prompt:
+            for kind in kinds:
+                yield getattr(self.time, kind)[k], (kind,)
+        else:
+            times = ("place",) if self.one_arrival else kinds
+            cuts = [jnp.where(p.waits, getattr(self.time, t)[p.sent], stop) for p in pending for t in times]
+            in_order = jnp.sort(jnp.minimum(jnp.stack(cuts), stop))
+            for i in range(len(cuts)):
+                yield in_order[i], kinds
+
+    def _apply(self, now: _Progress, first: Array, stop: Array, rules: Rules) -> _Progress:
+        """The step after the market's events [first, stop)."""
+        orders, fills = apply_events(now.orders, self.events, first, stop, rules, self.lot)
+        before, after = [], []
+        for s in range(2):
+            before.append(_added(now.before[s], fills[s], ~now.placed[s]))
+            after.append(_added(now.after[s], fills[s], now.placed[s]))
+        return now._replace(orders=orders, before=tuple(before), after=tuple(after))
+
+    def _arrive(
+        self,
+        now: _Progress,
+        pending: tuple[Pending, ...],
+        position: Array,
+        cut: Array,
+        kinds: tuple[str, ...],
+        rules: Rules,
+    ) -> _Progress:
+        """The step after the requests that arrive at event `cut`."""
+        orders, taking, placed = list(now.orders), list(now.taking), list(now.placed)
+        outside, counter = now.outside, now.counter
+
+        def due(s: int, kind: str) -> Array:
+            if self.prompt:
+                return jnp.asarray(True)
+            return pending[s].waits & ~now.placed[s] & (getattr(self.time, kind)[pending[s].sent] <= cut)
+
+        for s in range(2):
+            group = pending[s].group
+            if "cancel" in kinds:
+                orders[s] = cancel(orders[s], group, due(s, "cancel"))
+            if "amend" in kinds:
+                window = self._window(pending[s].sent)
+                orders[s], counter = amend(orders[s], group, due(s, "amend"), window, counter, self.limits)
+        for s in range(2):
+            if "place" in kinds:
+                sent = pending[s].sent
+                at = Arrival(self.time.book_price[sent], self.time.book_qty[sent], self._window(sent))
+                filled = _total(now.before[0], now.after[0], taking[0]) - _total(now.before[1], now.after[1], taking[1])
+                held = position + filled
+                if not self.prompt:
+                    held += jnp.sum(pending[0].taking.lots - pending[1].taking.lots, dtype=jnp.int32)
+                arrives = due(s, "place")
+                result, counter = place(
+                    s, orders[s], pending[s].group, arrives, sent, at, Account(held, counter), rules, self.limits
+                )
+                orders[s], outside = result.orders, outside + result.outside
+                taking[s] = _added(taking[s], result.taking, arrives)
+                placed[s] = placed[s] | arrives
+        return now._replace(
+            orders=tuple(orders), taking=tuple(taking), placed=tuple(placed), outside=outside, counter=counter
+        )
+
+    def _window(self, sent: Array) -> Array:
+        return jnp.int32(0) if self.windows is None else self.windows[sent]
+
+    def _know(self, now: _Progress, pending: Pending, s: int, k: Array) -> tuple[BookSide, Filled]:
+        """The side at decision k, and the takings that we know of by then."""
+        if self.prompt:
+            return BookSide(now.orders[s], None), now.taking[s]
+        took = _select(now.placed[s], now.taking[s], pending.taking)
+        answered = k >= pending.busy_until
+        nothing = _nothing(now.orders[s])
+        held = _select(answered, nothing, took)
+        still = pending._replace(waits=pending.waits & ~now.placed[s], taking=held)
+        return BookSide(now.orders[s], still), _select(answered, took, nothing)
 
 
 def check_money(tape: Tape, max_position_lots: int) -> None:
@@ -109,28 +288,75 @@ def check_money(tape: Tape, max_position_lots: int) -> None:
 def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay:
     """Prepares a tape for the device, with `levels` of the exchange's book a side on arrival (the tape's if not given).
 
-    Raises `InputError` where prices do not fit the engine's integers.
+    Raises `InputError` where prices or quantities do not fit the engine's integers.
     """
     if tape.decisions < 2:
         raise InputError(
             f"tape: {tape.decisions} decisions; a replay needs at least 2 (a longer recording, or a faster clock)"
         )
-    if np.abs(tape.event[:, 1]).max(initial=0) >= INFINITE:
-        raise InputError("tape: a price is 2^30 ticks or more; use a coarser tick_size")
+    if np.abs(tape.event[:, 1]).max(initial=0) >= MOST_TICKS:
+        raise InputError("tape: a price is 2^29 ticks or more; use a coarser tick_size")
+    if tape.event[:, 2].max(initial=0) >= MOST_LOTS:
+        raise InputError("tape: a quantity is 2^27 lots or more; use a coarser lot_size")
     time = timeline(tape.ts_ns, tape.exch_ts, tape.event, latency, levels or tape.levels, tape.lag_ns)
     first, stop = int(time.known[0]), max(int(time.known[-1]), int(time.known[0]) + 1)
-    rebased = time._replace(known=time.known - np.int32(first), arrive=time.arrive - np.int32(first))
+    indices = {name: getattr(time, name) - np.int32(first) for name in ("known", "cancel", "amend", "place")}
     arrays = Replay(
-        tape.book_price,
-        tape.book_qty,
-        tape.features,
-        tape.event[first:stop],
-        rebased,
-        money_of(tape.instrument, funding_due(tape, latency)),
-        np.int32(first),
+        book_price=tape.book_price,
+        book_qty=tape.book_qty,
+        features=tape.features,
+        events=event_rows(tape.event[first:stop]),
+        time=time._replace(**indices),
+        money=money_of(tape.instrument, funding_due(tape, latency)),
+        lot=np.asarray(tape.instrument.lot_size, jnp.result_type(float)),
+        limits=None,
+        windows=None,
+        first_event=np.int32(first),
+        prompt=time.prompt,
+        one_arrival=time.one_arrival,
     )
     return jax.tree.map(jnp.asarray, arrays)
 
 
-def _quoted(side: BookSide) -> Array:
-    return jnp.where(side.working.lots > filled_lots(side.working), side.working.key, 0)
+def _no_pending(orders: int) -> Pending:
+    none = jnp.zeros(orders, jnp.int32)
+    zero, no = jnp.int32(0), jnp.asarray(False)
+    group = Group(jnp.zeros(orders, bool), none, none, no, no)
+    return Pending(group, zero, no, zero, Filled(none, none, none, none - 1))
+
+
+def _is_free(side: BookSide, k: Array) -> Array:
+    return jnp.asarray(True) if side.pending is None else k >= side.pending.busy_until
+
+
+def _nothing(orders: Orders) -> Filled:
+    none = jnp.zeros_like(orders.key)
+    return Filled(none, none, none, none - 1)
+
+
+def _added(filled: Filled, more: Filled, counts: Array) -> Filled:
+    some = counts & (more.lots > 0)
+    return Filled(
+        jnp.where(some, more.key, filled.key),
+        jnp.where(some, filled.lots + more.lots, filled.lots),
+        jnp.where(some, filled.extra + more.extra, filled.extra),
+        jnp.where(some, more.event, filled.event),
+    )
+
+
+def _total(*fills: Filled) -> Array:
+    return sum((jnp.sum(f.lots, dtype=jnp.int32) for f in fills), jnp.int32(0))
+
+
+def _quoted(orders: Orders, pending: Pending) -> Array:
+    """The best price at which an order is open or asked for, as a key; 0 where there is none."""
+    group = pending.group
+    asked = pending.waits & ~group.keeps
+    stands = jnp.where(asked, (group.lots > 0) & ~group.market, open_lots(orders) > 0)
+    key = jnp.where(asked, group.key, orders.key)
+    best = jnp.max(jnp.where(stands, key, -INFINITE))
+    return jnp.where(best == -INFINITE, 0, best)
+
+
+def _select(condition: Array, new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda n, o: jnp.where(condition, n, o), new, old)

@@ -16,7 +16,7 @@ Array = Any
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=("queue_counts", "no_queue", "partial", "order_type"),
-    meta_fields=("model", "n", "shares"),
+    meta_fields=("model", "n", "shares", "in_turn"),
 )
 @dataclass(frozen=True)
 class Rules:
@@ -30,6 +30,7 @@ class Rules:
         model: the queue model where it is probabilistic, and RISK_AVERSE for the others, which differ by numbers.
         n: exponent of the model.
         shares: several orders of a side share the volume of a trade (rule 7); without, each is offered all of it.
+        in_turn: several new orders of a side share what they take on arrival; without, none of them takes.
     """
 
     queue_counts: Array
@@ -39,6 +40,7 @@ class Rules:
     model: QueueModel = QueueModel.RISK_AVERSE
     n: float = 0.0
     shares: bool = False
+    in_turn: bool = False
 
     @classmethod
     def of(cls, model: FillModel, order_type: OrderType = OrderType.POST_ONLY, orders: int = 1) -> "Rules":
@@ -47,7 +49,9 @@ class Rules:
         family = model.queue if model.queue.probabilistic else QueueModel.RISK_AVERSE
         counts, none, part = (jnp.asarray(flag) for flag in flags)
         kind = jnp.int32(order_type)
-        return cls(counts, none, part, kind, family, model.n, model.partial and orders > 1)
+        several = orders > 1
+        takes = order_type != OrderType.POST_ONLY
+        return cls(counts, none, part, kind, family, model.n, model.partial and several, takes and several)
 
     @property
     def post_only(self) -> Array:

@@ -30,7 +30,6 @@ class Timeline(NamedTuple):
     cancel: Array  # int32 [D], events before the cancels sent at t_k
     amend: Array  # int32 [D], events before the amends; cancel <= amend <= place
     place: Array  # int32 [D], events before the places; none of the three ever decreases
-    arrive: Array  # int32 [D], the same as `place`
     answered: Array  # int32 [D], first decision at which the outcome of what is sent at t_k is known; INFINITE: never
     book_price: Array  # int32 [D, 2, K], the exchange's book when places sent at t_k arrive, best level first
     book_qty: Array  # int32 [D, 2, K], lots; 0 where there are fewer levels
@@ -67,13 +66,13 @@ def timeline(
     answered = np.where(answered == len(ts_ns), INFINITE, answered).astype(np.int32)
     if levels == 0:
         none = np.zeros((len(ts_ns), 2, 0), np.int32)
-        return Timeline(known, cancel, amend, place, place, answered, none, none)
+        return Timeline(known, cancel, amend, place, answered, none, none)
     price, qty, full = _books_at(event, place, new_book(), levels)
     if full:
         raise InputError(
             "tape: more than 65536 price levels stand on one side of the book; the recording lacks removals"
         )
-    return Timeline(known, cancel, amend, place, place, answered, price, qty)
+    return Timeline(known, cancel, amend, place, answered, price, qty)
 
 
 def request_windows(ts_ns: np.ndarray, lag_ns: np.ndarray, latency: Latency, window_ns: int) -> np.ndarray:

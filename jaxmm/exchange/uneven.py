@@ -25,7 +25,7 @@ def uneven_loop(body: Body, turns: Array, carry: Carry, own: Any, shared: Any) -
     """`for turn in range(turns): carry = body(turn, carry, own, shared)` of one environment; callers `vmap`.
 
     `own` are its constants, `shared` are those of the whole batch. Where a batch shares nothing, each with a market of
-    its own, it runs as `vmap` would have it.
+    its own, or where all turn equally often, it runs as `vmap` would have it.
     """
 
     @jax.custom_batching.custom_vmap
@@ -34,7 +34,7 @@ def uneven_loop(body: Body, turns: Array, carry: Carry, own: Any, shared: Any) -
 
     @loop.def_vmap
     def batch(size: int, batched: Any, turns: Array, carry: Carry, own: Any, shared: Any) -> tuple[Carry, Any]:
-        if any(jax.tree.leaves(batched[-1])):
+        if any(jax.tree.leaves(batched[-1])) or not batched[0]:
             axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, tuple(batched))
             after = jax.vmap(loop.fun, axes, axis_size=size)(turns, carry, own, shared)
         else:

@@ -14,10 +14,10 @@ from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.backtest import run, touch_range
 from jaxmm.exchange.account import Margin, Terms, at_volume, unit_of
-from jaxmm.exchange.engine import Rules
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import net_pnl
 from jaxmm.exchange.replay import check_money, replay_of
+from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.learn.dqn import DQN, DQNConfig
 from jaxmm.learn.learner import Learner

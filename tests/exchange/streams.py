@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmm.exchange import engine, replay
+from jaxmm.exchange import replay
+from jaxmm.exchange.engine import BLOCK
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID, Event
 from jaxmm.exchange.reference_replay import Known, ReferenceReplay, Wanted
+from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.timeline import timeline
 from jaxmm.exchange.types import FillModel
 from jaxmm.instrument import Instrument
@@ -118,13 +120,14 @@ def run_reference(tape: Tape, table: Table, latency: Latency, model: FillModel, 
 def prepare(tape: Tape, latency: Latency) -> replay.Replay:
     """The tape for the engine, its events padded to their full number so that every tape has one shape."""
     prepared = replay.replay_of(tape, latency)
-    missing = tape.events - prepared.events.shape[0]
-    return prepared._replace(events=jnp.pad(prepared.events, ((0, missing), (0, 0))))
+    missing = tape.events + BLOCK - prepared.events.shape[0]
+    rest = jnp.broadcast_to(prepared.events[-1], (missing, 4))
+    return prepared.replace(prompt=False, one_arrival=False, events=jnp.concatenate([prepared.events, rest]))
 
 
 @jax.jit
 @jax.vmap
-def run_engine(prepared: replay.Replay, table: Table, rules: engine.Rules) -> replay.Step:
+def run_engine(prepared: replay.Replay, table: Table, rules: Rules) -> replay.Step:
     """The engine under tables of quotes, batched: `Step` of arrays [B, D − 1], entry k − 1 known at decision k."""
 
     def body(carry, k):
@@ -133,7 +136,7 @@ def run_engine(prepared: replay.Replay, table: Table, rules: engine.Rules) -> re
         venue, stepped = prepared.step(venue, position, quotes, k, rules)
         return (venue, stepped.position), stepped
 
-    start = (prepared.empty_venue(), jnp.int32(0))
+    start = (prepared.empty_venue(rules), jnp.int32(0))
     return jax.lax.scan(body, start, jnp.arange(table.bid.shape[0] - 1, dtype=jnp.int32))[1]
 
 

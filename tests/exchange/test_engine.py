@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmm.exchange import engine, replay
+from jaxmm.exchange import replay
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID
-from jaxmm.exchange.types import FillModel, QueueModel
+from jaxmm.exchange.rules import Rules
+from jaxmm.exchange.types import FillModel, OrderType, QueueModel
 from tests.exchange.streams import LEVELS, prepare, random_table, random_tape, run_engine, run_reference, stack
 
 QUEUES = [queue for queue in QueueModel if not queue.probabilistic]
@@ -44,7 +45,7 @@ def reference_sums(run, side: int, maker: bool | None = None) -> np.ndarray:
 def test_the_engine_fills_what_the_plain_venue_fills(batch):
     cases = [case(seed) for seed in range(36 * batch, 36 * (batch + 1))]
     prepared = stack([prepare(tape, latency) for tape, _, latency, _, _ in cases])
-    rules = stack([engine.Rules.of(model, post_only) for _, _, _, model, post_only in cases])
+    rules = stack([Rules.of(model, OrderType(post_only)) for _, _, _, model, post_only in cases])
     steps = jax.tree.map(np.asarray, run_engine(prepared, stack([table for _, table, *_ in cases]), rules))
     makers = takers = 0
     for i, (tape, table, latency, model, post_only) in enumerate(cases):
@@ -55,7 +56,7 @@ def test_the_engine_fills_what_the_plain_venue_fills(batch):
         np.testing.assert_array_equal(step.position, run.positions[1:], err_msg=name)
         np.testing.assert_array_equal(step.bought, reference_sums(run, BID)[1:], err_msg=name)
         np.testing.assert_array_equal(step.sold, reference_sums(run, ASK)[1:], err_msg=name)
-        taken = step.bid.taking.lots + step.ask.taking.lots
+        taken = (step.bid.taking.lots + step.ask.taking.lots).sum(axis=-1)
         np.testing.assert_array_equal(taken, sum(reference_sums(run, s, maker=False) for s in (BID, ASK))[1:])
         assert cash(step, tape) == sum((-1 if f.side == BID else 1) * f.qty * f.price for f in run.fills), name
         if not model.partial:
@@ -73,8 +74,8 @@ def resting_fills(step, first: int) -> list[tuple[int, int, int, int]]:
     rows = []
     for side, fills in ((BID, step.bid), (ASK, step.ask)):
         for one in (fills.working, fills.leaving):
-            for k in np.flatnonzero(one.lots):
-                rows.append((first + int(one.event[k]), side, abs(int(one.key[k])), int(one.lots[k])))
+            for at in zip(*np.nonzero(one.lots), strict=True):
+                rows.append((first + int(one.event[at]), side, abs(int(one.key[at])), int(one.lots[at])))
     return sorted(rows)
 
 
@@ -97,7 +98,7 @@ def test_the_last_events_of_a_tape_are_applied_once(seed):
     tape = replace(tape, event=np.concatenate([tape.event[:-3], last]))
     prepared = replay.replay_of(tape, Latency(), levels=LEVELS)
     assert int(prepared.first_event + prepared.time.known[-1]) == tape.events
-    rules = engine.Rules.of(model, True)
+    rules = Rules.of(model)
     steps = jax.tree.map(np.asarray, run_engine(stack([prepared]), stack([table]), stack([rules])))
     run = run_reference(tape, table, Latency(), model, True)
     np.testing.assert_array_equal(steps.position[0], run.positions[1:])

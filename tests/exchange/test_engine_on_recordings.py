@@ -6,10 +6,11 @@ import pytest
 
 from jaxmm.data.store import import_recording, open_store
 from jaxmm.evaluate.backtest import backtest
-from jaxmm.exchange import engine, replay
+from jaxmm.exchange import replay
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID
-from jaxmm.exchange.types import FillModel, QueueModel
+from jaxmm.exchange.rules import Rules
+from jaxmm.exchange.types import FillModel, OrderType, QueueModel
 from jaxmm.instrument import Instrument
 from jaxmm.strategies.skewed import SkewedSpread
 from jaxmm.tape.build import build_tape
@@ -52,7 +53,7 @@ def test_the_engine_fills_what_the_plain_venue_fills_on_a_recording(recorded):
     table = quotes_near(tape, 1)
     prepared = replay.replay_of(tape, LATENCY, levels=500)
     post_only = [model.partial for model in MODELS]
-    rules = stack([engine.Rules.of(model, only) for model, only in zip(MODELS, post_only, strict=True)])
+    rules = stack([Rules.of(model, OrderType(only)) for model, only in zip(MODELS, post_only, strict=True)])
     batch = stack([prepared] * len(MODELS))
     steps = jax.tree.map(np.asarray, run_engine(batch, stack([table] * len(MODELS)), rules))
     for i, (model, only) in enumerate(zip(MODELS, post_only, strict=True)):
@@ -76,7 +77,7 @@ def test_a_slice_replays_as_that_part_of_the_whole_tape(recorded):
     first, offset = int(whole.time.known[start]), int(part.time.known[0])
     np.testing.assert_array_equal(whole.time.known[start:stop] - first, part.time.known - offset)
     span = int(whole.time.known[stop - 1]) - first
-    begin = offset + max(int(part.time.arrive[0]) - int(part.time.known[0]), 0)
+    begin = offset + max(int(part.time.place[0]) - int(part.time.known[0]), 0)
     np.testing.assert_array_equal(whole.events[first:][begin - offset : span], part.events[begin : offset + span])
 
 

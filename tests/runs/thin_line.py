@@ -13,9 +13,9 @@ import numpy as np
 
 from jaxmm.config import parse_config
 from jaxmm.errors import InputError
-from jaxmm.exchange.engine import Rules
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.replay import replay_of
+from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.policy.bundle import Bundle
 from jaxmm.runs.backtesting import backtest
@@ -82,7 +82,7 @@ def differing(run: Path) -> list[int]:
             venue, stepped = replay.step(venue, position, quotes, k, rules)
             return (venue, stepped.position), (view, quotes)
 
-        start = (replay.empty_venue(), jnp.int32(0))
+        start = (replay.empty_venue(rules), jnp.int32(0))
         return jax.lax.scan(body, start, jnp.arange(tape.decisions - 1, dtype=jnp.int32))[1]
 
     views, jitted = jax.tree.map(np.asarray, decisions(replay_of(tape, latency), policy))
