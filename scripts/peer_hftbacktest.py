@@ -112,44 +112,68 @@ def decimal(units, unit):
 # --- the strategies ----------------------------------------------------------------------------------------------
 
 
-@njit
-def quote(hbt, side, own, price, lots, wants, tick_size, lot_size, now, answer_ns, next_id):
-    """One side's order manager: the wanted quote is our only one, by as few requests as possible; the next free id.
+ID, PRICE, ANSWERED, LOOKED = range(4)
+"""Of one of our orders, int64 [4]: its id (0: none), its price, when our last request is answered, and 1 once its state
+was looked up since: an answered order's state changes only by a fill, which the number of trades tells of."""
 
-    `own` int64 [3]: id of our last order (0: none), its price, and when the request under way is answered.
+
+@njit
+def quote(hbt, side, own, price, lots, wants, traded, tick_size, lot_size, now, answer_ns, next_id):
+    """The order manager of one quote: what is wanted becomes our only order, by as few requests as possible.
+
+    `traded`: whether any order of ours filled since the last decision. Returns the next free id.
     """
-    if now < own[2]:
+    if now < own[ANSWERED]:
         return next_id
-    orders = hbt.orders(0)
-    stands = False
-    if own[0] > 0:
-        order = orders.get(np.uint64(own[0]))
-        stands = order is not None and order.status == STATUS_NEW
-    if stands and wants and own[1] == price:
-        return next_id
-    if stands:
-        hbt.cancel(0, np.uint64(own[0]), False)
-        own[2] = now + answer_ns
-    own[0] = 0
+    if own[ID] > 0 and (traded or not own[LOOKED]):
+        order = hbt.orders(0).get(np.uint64(own[ID]))
+        own[LOOKED] = 1
+        if order is None or order.status != STATUS_NEW:
+            own[ID] = 0
+    if own[ID] > 0:
+        if wants and own[PRICE] == price:
+            return next_id
+        hbt.cancel(0, np.uint64(own[ID]), False)
+        own[ID], own[ANSWERED] = 0, now + answer_ns
     if wants:
         if side > 0:
             hbt.submit_buy_order(0, np.uint64(next_id), price * tick_size, lots * lot_size, GTX, LIMIT, False)
         else:
             hbt.submit_sell_order(0, np.uint64(next_id), price * tick_size, lots * lot_size, GTX, LIMIT, False)
-        own[0], own[1], own[2] = next_id, price, now + answer_ns
+        own[ID], own[PRICE], own[ANSWERED], own[LOOKED] = next_id, price, now + answer_ns, 0
         next_id += 1
     return next_id
 
 
 @njit
-def shown(hbt, own):
-    """The price of the order that we believe is open, 0 where none is."""
-    if own[0] == 0:
+def note(hbt, k, lot_size, ints, floats):
+    """Writes what we know at decision k into its row; returns the position in lots and the number of trades."""
+    values = hbt.state_values(0)
+    position = np.int64(round(values.position / lot_size))
+    ints[k, 0], ints[k, 1] = position, values.num_trades
+    floats[k, 0], floats[k, 1], floats[k, 2] = values.position, values.balance, values.fee
+    return position, values.num_trades
+
+
+@njit
+def touch(hbt, k, ints):
+    """The best bid and ask that we see, in ticks, of an empty side the last ones; written into row k."""
+    depth = hbt.depth(0)
+    bid, ask = depth.best_bid_tick, depth.best_ask_tick
+    ints[k, 4] = bid if bid > -NO_LEVEL else ints[k - 1, 4]
+    ints[k, 5] = ask if ask < NO_LEVEL else ints[k - 1, 5]
+    return ints[k, 4], ints[k, 5]
+
+
+@njit
+def shown(hbt, own, now):
+    """The price of an order that may be open as far as we know, 0 where it is not."""
+    if own[ID] == 0:
         return 0
-    order = hbt.orders(0).get(np.uint64(own[0]))
-    if order is None or not (order.status == STATUS_NEW or order.req == STATUS_NEW):
-        return 0
-    return own[1]
+    if own[LOOKED] or now < own[ANSWERED]:
+        return own[PRICE]
+    order = hbt.orders(0).get(np.uint64(own[ID]))
+    return own[PRICE] if order is not None and order.status == STATUS_NEW else 0
 
 
 @njit
@@ -158,42 +182,69 @@ def two_quotes(hbt, ts, first_ts, answer_ns, tick_size, lot_size, params, ints, 
 
     `params` int64 [4]: half spread and skew a clip in half-ticks, lots of a quote, the position limit in lots.
     Fills `ints` int64 [D, 6] (position, trades, our bid, our ask, best bid, best ask) and `floats` [D, 3] (position,
-    balance, fee).
-    Returns 0, or the peer's error code.
+    balance, fee). Returns 0, or the peer's error code.
     """
     half_spread, skew, lots, most = params
-    bid_own, ask_own = np.zeros(3, np.int64), np.zeros(3, np.int64)
-    bid_best = ask_best = np.int64(0)
-    now, next_id = first_ts, np.int64(1)
+    bid_own, ask_own = np.zeros(4, np.int64), np.zeros(4, np.int64)
+    now, next_id, trades = first_ts, np.int64(1), np.int64(0)
     for k in range(len(ts)):
         code = hbt.elapse(np.uint64(ts[k] - now))
         if code != 0:
             return code
         now = ts[k]
-        hbt.clear_inactive_orders(0)
-        depth = hbt.depth(0)
-        if depth.best_bid_tick > -NO_LEVEL:
-            bid_best = depth.best_bid_tick
-        if depth.best_ask_tick < NO_LEVEL:
-            ask_best = depth.best_ask_tick
-        values = hbt.state_values(0)
-        position = np.int64(round(values.position / lot_size))
-        ints[k, 0], ints[k, 1], ints[k, 4], ints[k, 5] = position, values.num_trades, bid_best, ask_best
-        floats[k, 0], floats[k, 1], floats[k, 2] = values.position, values.balance, values.fee
-        centre = bid_best + ask_best - skew * (position // lots)
-        bid = min((centre - half_spread) // 2, ask_best - 1)
-        ask = max(-((-centre - half_spread) // 2), bid_best + 1)
-        next_id = quote(
-            hbt, 1, bid_own, bid, lots, position + lots <= most, tick_size, lot_size, now, answer_ns, next_id
-        )
-        next_id = quote(
-            hbt, -1, ask_own, ask, lots, position - lots >= -most, tick_size, lot_size, now, answer_ns, next_id
-        )
-        ints[k, 2], ints[k, 3] = shown(hbt, bid_own), shown(hbt, ask_own)
+        best_bid, best_ask = touch(hbt, k, ints)
+        position, known = note(hbt, k, lot_size, ints, floats)
+        traded, trades = known != trades, known
+        centre = best_bid + best_ask - skew * (position // lots)
+        bid = min((centre - half_spread) // 2, best_ask - 1)
+        ask = max(-((-centre - half_spread) // 2), best_bid + 1)
+        buys, sells = position + lots <= most, position - lots >= -most
+        next_id = quote(hbt, 1, bid_own, bid, lots, buys, traded, tick_size, lot_size, now, answer_ns, next_id)
+        next_id = quote(hbt, -1, ask_own, ask, lots, sells, traded, tick_size, lot_size, now, answer_ns, next_id)
+        ints[k, 2], ints[k, 3] = shown(hbt, bid_own, now), shown(hbt, ask_own, now)
+        if k % 64 == 0:
+            hbt.clear_inactive_orders(0)
     return 0
 
 
-STRATEGIES = {"two_quotes": (two_quotes, ("half_spread", "skew", "lots", "max_position_lots"))}
+@njit
+def grid(hbt, ts, first_ts, answer_ns, tick_size, lot_size, params, ints, floats):
+    """Many orders a side on multiples of an interval, behind the quotes that GLFT's half spread and skew ask for.
+
+    `params` int64 [6]: half spread and skew a clip in half-ticks, interval in ticks, orders a side, lots of an order,
+    the position limit in lots, which all orders of a side together respect. An order stays where it is while its price
+    is one of those wanted. Fills `ints` and `floats` as `two_quotes` does, with the innermost prices for our quotes.
+    """
+    half_spread, skew, interval, rungs, lots, most = params
+    own = np.zeros((2, rungs, 4), np.int64)
+    now, next_id, trades = first_ts, np.int64(1), np.int64(0)
+    for k in range(len(ts)):
+        code = hbt.elapse(np.uint64(ts[k] - now))
+        if code != 0:
+            return code
+        now = ts[k]
+        best_bid, best_ask = touch(hbt, k, ints)
+        position, known = note(hbt, k, lot_size, ints, floats)
+        traded, trades = known != trades, known
+        centre = best_bid + best_ask - skew * (position // lots)
+        bid = min((centre - half_spread) // 2, best_ask - 1) // interval
+        ask = -(-max(-((-centre - half_spread) // 2), best_bid + 1) // interval)
+        for j in range(rungs):  # a price has one place whatever the market does, so the others need not move with it
+            buys, sells = position + (j + 1) * lots <= most, position - (j + 1) * lots >= -most
+            mine, price = own[0, (bid - j) % rungs], (bid - j) * interval
+            next_id = quote(hbt, 1, mine, price, lots, buys, traded, tick_size, lot_size, now, answer_ns, next_id)
+            mine, price = own[1, (ask + j) % rungs], (ask + j) * interval
+            next_id = quote(hbt, -1, mine, price, lots, sells, traded, tick_size, lot_size, now, answer_ns, next_id)
+        ints[k, 2], ints[k, 3] = bid * interval, ask * interval
+        if k % 64 == 0:
+            hbt.clear_inactive_orders(0)
+    return 0
+
+
+STRATEGIES = {
+    "two_quotes": (two_quotes, ("half_spread", "skew", "lots", "max_position_lots")),
+    "grid": (grid, ("half_spread", "skew", "interval", "orders", "lots", "max_position_lots")),
+}
 
 
 # --- jobs --------------------------------------------------------------------------------------------------------
