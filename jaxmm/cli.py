@@ -159,7 +159,7 @@ def backtest(
     fills: Annotated[str, typer.Option(help="risk_averse, penetration or touch, with :partial behind it.")] = (
         "risk_averse"
     ),
-    latency: Annotated[str, typer.Option(help="Entry and response delay: 10ms, or 5ms,20ms.")] = "10ms",
+    latency: Annotated[str, typer.Option(help="Entry and response delay: 10ms, or 5ms,lognormal(20ms,0.5).")] = "10ms",
     set_: Set = None,
     max_position_lots: Annotated[int | None, typer.Option(help="No quote may carry the position beyond this.")] = None,
     fills_out: Annotated[Path | None, typer.Option(help="Write every fill to this Parquet file.")] = None,

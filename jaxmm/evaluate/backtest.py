@@ -15,7 +15,7 @@ from jaxmm.evaluate.result import Backtest, Fills, Fundings, pnl_of, position_at
 from jaxmm.exchange.account import LOWEST_TIER, Terms, Worth, daily_rates, funding_payment, lot_contract, unit_of
 from jaxmm.exchange.engine import Filled
 from jaxmm.exchange.funding import known_at
-from jaxmm.exchange.latency import Latency
+from jaxmm.exchange.latency import Latency, requests_arrive
 from jaxmm.exchange.ledger import Step
 from jaxmm.exchange.replay import Replay, check_money, replay_of
 from jaxmm.exchange.rules import Rules
@@ -97,7 +97,7 @@ def to_backtest(
         instrument=tape.instrument,
         quoter=name,
         fills_model=model.name,
-        latency_ns=(latency.entry_ns, latency.response_ns),
+        latency=latency.name,
         ts_ns=np.asarray(tape.ts_ns),
         mid=mid,
         position=position,
@@ -188,7 +188,7 @@ def _resting(tape: Tape, fills: Filled, sign: int, first_event: int) -> tuple[np
 def _taken(tape: Tape, fills: Filled, sign: int, latency: Latency) -> list[tuple[np.ndarray, ...]]:
     """Takings; one that walked several levels becomes two rows at the whole prices around its average, sums exact."""
     k, key, lots, extra, sent = _some(fills)
-    ts = tape.ts_ns[sent] + latency.entry_ns
+    ts = requests_arrive(tape.ts_ns, tape.lag_ns, latency).place[sent]
     better = key + extra // np.maximum(lots, 1)
     beyond = extra % np.maximum(lots, 1)
     rows = []

@@ -79,11 +79,12 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict in words a reader cannot mistake."""
+        currency = self.policy.metrics[0].currency
         against = "from" if self.outcome is Outcome.INDISTINGUISHABLE else "against"
         return (
             f"{self.policy.quoter} {self.outcome} {against} the best baseline, {self.baseline.quoter}, under "
-            f"{self.policy.fills_model} fills: net P&L differs by {in_words(self.difference)}. By itself it "
-            f"{self._by_itself()}: {in_words(self.policy.pnl)}."
+            f"{self.policy.fills_model} fills: net P&L in {currency} differs by {in_words(self.difference)}. By "
+            f"itself it {self._by_itself()}: {in_words(self.policy.pnl)}."
         )
 
     def _by_itself(self) -> str:

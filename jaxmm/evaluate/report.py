@@ -125,21 +125,20 @@ def _section(title: str, body: str) -> str:
 
 def _verdict(comparison: Comparison) -> str:
     """Every verdict, those of the calibrated fill model first and large."""
+    gone = "".join(f'<p class="verdict loses">{html.escape(text)}</p>' for text in _liquidations(comparison))
     if not comparison.verdicts:
-        return "<p>No learned policy was compared with a baseline here, so there is no verdict.</p>"
+        return "<p>No learned policy was compared with a baseline here, so there is no verdict.</p>" + gone
     calibrated = comparison.fill_models.calibrated
     first = [v for v in comparison.verdicts if v.policy.fills_model == calibrated]
     others = [v for v in comparison.verdicts if v.policy.fills_model != calibrated]
     large = "".join(f'<p class="verdict {v.outcome.name.lower()}">{html.escape(v.sentence)}</p>' for v in first)
     small = "".join(f"<li>{html.escape(v.sentence)}</li>" for v in others)
     unit = f"<p>Net P&amp;L of the whole span in {_money(comparison)}, after all costs, with 95 % intervals.</p>"
-    gone = "".join(f'<p class="verdict loses">{html.escape(text)}</p>' for text in _liquidations(comparison))
     return large + gone + unit + (f"<ul>{small}</ul>" if small else "")
 
 
 def _provenance(comparison: Comparison, provenance: Provenance) -> str:
     backtest = comparison.rows[0].results[0].backtest
-    entry_ns, response_ns = backtest.latency_ns
     instrument = backtest.instrument
     facts = [
         ("data", provenance.data),
@@ -152,7 +151,7 @@ def _provenance(comparison: Comparison, provenance: Provenance) -> str:
         ("margin", _margin(backtest)),
         *((f"{split.name} split", _split_in_words(split)) for split in provenance.splits),
         ("scored span", f"{_span(backtest.ts_ns[0], backtest.ts_ns[-1])}, {len(backtest.ts_ns):,} decisions"),
-        ("latency", f"{entry_ns / 1e6:g} ms to the venue, {response_ns / 1e6:g} ms back"),
+        ("latency", f"{backtest.latency} (to the venue, and back)"),
         *((f"{place} fills", name) for place, name in comparison.fill_models._asdict().items()),
         ("bars", f"{comparison.bar_s} s, {comparison.rows[0].bars.shape[1]:,} of them"),
         ("config", provenance.config_hash),

@@ -57,7 +57,7 @@ class Backtest:
     instrument: Instrument
     quoter: str
     fills_model: str
-    latency_ns: tuple[int, int]  # entry, response
+    latency: str  # as `Latency.parse` reads it
     ts_ns: np.ndarray  # int64 [D], decision times t_k, strictly increasing
     mid: np.ndarray  # int64 [D], half-ticks, as seen locally
     position: np.ndarray  # int64 [D], lots, as known at t_k

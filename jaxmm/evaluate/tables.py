@@ -28,7 +28,8 @@ def results_table_markdown(comparison: Comparison) -> str:
 
 def results_table(comparison: Comparison) -> Table:
     """Net P&L and its paired difference from the best baseline under the same fill model."""
-    header = ("fills", "quoter", "net P&L, mean of seeds [95 %]", "each seed", "minus best baseline [95 %]", "verdict")
+    net = f"net P&L in {comparison.currency}, mean of seeds [95 %]"
+    header = ("fills", "quoter", net, "each seed", "minus best baseline [95 %]", "verdict")
     verdicts = {(v.policy.fills_model, v.policy.quoter): v for v in comparison.verdicts}
     best = {(v.baseline.fills_model, v.baseline.quoter) for v in comparison.verdicts}
     digits = _digits(score.pnl.net for row in comparison.rows for score in row.metrics)

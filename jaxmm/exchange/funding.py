@@ -1,6 +1,7 @@
 """When a funding of the tape becomes known, and what it costs a lot: what the ledger and a backtest charge.
 
-D decisions · P fundings. A funding is a cash flow at the exchange like a fill: known `response` later.
+D decisions · P fundings. A funding is a cash flow at the exchange like a fill: known as late as a report of that
+moment is.
 """
 
 from typing import Any
@@ -8,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from jaxmm.exchange.account import decimal
-from jaxmm.exchange.latency import Latency
+from jaxmm.exchange.latency import Latency, response_delays
 from jaxmm.tape.tape import Tape
 
 
 def known_at(tape: Tape, latency: Latency) -> np.ndarray:
     """The first decision that knows of each funding, int64 [P]; D where none does, 0 where it was before the tape."""
-    return np.searchsorted(tape.ts_ns, tape.funding_ts + latency.response_ns, side="left").astype(np.int64)
+    told = tape.funding_ts + response_delays(tape.funding_ts, tape.ts_ns, tape.lag_ns, latency)
+    return np.searchsorted(tape.ts_ns, told, side="left").astype(np.int64)
 
 
 def funding_due(tape: Tape, latency: Latency) -> Any | None:

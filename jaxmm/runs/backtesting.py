@@ -12,13 +12,12 @@ from jaxmm.evaluate.backtest import backtest as run_backtest
 from jaxmm.evaluate.metrics import metrics
 from jaxmm.evaluate.result import Backtest
 from jaxmm.exchange.account import LOWEST_TIER, Margin, Terms
-from jaxmm.exchange.types import FillModel, Latency
+from jaxmm.exchange.latency import Latency
+from jaxmm.exchange.types import FillModel
 from jaxmm.policy.bundle import Bundle
 from jaxmm.policy.types import Quoter
 from jaxmm.strategies.registry import STRATEGIES, strategy_from
 from jaxmm.tape.tape import Tape
-
-UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 
 
 def backtest(
@@ -32,7 +31,7 @@ def backtest(
     terms: Terms = LOWEST_TIER,
 ) -> dict[str, Any]:
     """Runs `quoter`, a strategy's name or a bundle's folder, and returns its scores as plain values."""
-    model, delays = FillModel.parse(fills), parse_latency(latency)
+    model, delays = FillModel.parse(fills), Latency.parse(latency)
     if fills_out is not None and (fills_out.is_dir() or not fills_out.parent.is_dir()):
         raise InputError(f"--fills-out {fills_out}: no file can be there; name one in a folder that exists")
     opened = Tape.open(tape)
@@ -45,19 +44,11 @@ def backtest(
     return {
         "quoter": quoter,
         "fills_model": model.name,
-        "latency_ms": [ns / 1e6 for ns in result.latency_ns],
+        "latency": result.latency,
         "decisions": len(result.ts_ns),
         "position_lots": int(result.position[-1]),
         **metrics(result).to_dict(),
     }
-
-
-def parse_latency(text: str) -> Latency:
-    """`10ms` both ways, or `5ms,20ms` for entry and response; units ns, us, ms and s."""
-    parts = [_nanoseconds(part, text) for part in text.split(",")]
-    if len(parts) > 2:
-        raise InputError(f"latency {text!r}: give one delay, or entry,response")
-    return Latency(parts[0], parts[-1])
 
 
 def parse_margin(text: str) -> Margin:
@@ -69,14 +60,6 @@ def parse_margin(text: str) -> Margin:
     if len(numbers) > 3:
         raise InputError(f"margin {text!r}: give balance,leverage,maintenance rate")
     return Margin(*numbers)
-
-
-def _nanoseconds(part: str, text: str) -> int:
-    for unit in ("ns", "us", "ms", "s"):
-        number = part.strip().removesuffix(unit)
-        if number != part.strip() and number.replace(".", "", 1).isdigit():
-            return round(float(number) * UNITS_NS[unit])
-    raise InputError(f"latency {text!r}: {part!r} is no delay; write a number and ns, us, ms or s, such as 10ms")
 
 
 def _quoter(name: str, tape: Tape, settings: dict[str, Any], limit: int | None) -> tuple[Quoter, int]:
@@ -108,10 +91,10 @@ def _bundle(name: str, tape: Tape, settings: dict[str, Any], limit: int | None) 
 
 
 def _write_fills(result: Backtest, path: Path) -> None:
-    columns = result.fills._asdict()
+    table = pa.table(result.fills._asdict()).replace_schema_metadata({"currency": result.instrument.currency})
     partial = path.with_name(path.name + ".partial")
     try:
-        pq.write_table(pa.table(columns), partial)
+        pq.write_table(table, partial)
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)

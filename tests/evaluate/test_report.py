@@ -68,7 +68,7 @@ def test_the_page_is_well_formed_and_needs_nothing_beside_itself(page):
 def test_the_page_says_what_was_run_and_how_to_run_it_again(page):
     for fact in (
         *("PPO & DQN <on> one day", "day.gz, 1 s clock", "4be1c0", "cpu, 2 cores", "jax 1.2.3"),
-        *("1970-01-01 00:00:00 to 1970-01-01 00:01:00 UTC, 600 decisions", "10 ms to the venue, 10 ms back"),
+        *("1970-01-01 00:00:00 to 1970-01-01 00:01:00 UTC, 600 decisions", "10ms,10ms (to the venue, and back)"),
         *("jaxmm evaluate runs/a > 'x' && true", "mended by 1.27 s", "maker 0.0100%, taker 0.0400%"),
     ):
         assert fact in page.text
