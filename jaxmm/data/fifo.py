@@ -1,6 +1,6 @@
 """An order-by-order log made clean: orders join the queue at their price, leave it, or are executed, oldest first.
 
-The venue shows an order before it has matched it, so for some 100 ms a taker seems to rest beyond the opposite best.
+The venue shows an order before it has matched it, so for a moment a taker seems to rest beyond the opposite best.
 Such an order is *in flight*: it is in no queue until it no longer crosses what rests. An execution is reported twice,
 as a smaller quantity of either order, and a third time as a trade; both orders lose their quantity at the first report.
 Letters: M messages, E events, S snapshots. A key is the price of a bid and minus the price of an ask: larger is better.
@@ -178,7 +178,6 @@ class _Queues:
     def __post_init__(self) -> None:
         self.levels: tuple[dict[int, dict[int, int]], dict[int, dict[int, int]]] = ({}, {})  # key → id → lots
         self.keys: tuple[list[int], list[int]] = ([], [])  # heaps of minus the key; emptied levels leave late
-        self.applied: dict[int, int] = {}  # message → lots that its partner's message has already taken off
         self.number, self.ms = -1, int(self.messages.recv_ms[0])
         self._rest_before_the_log()
         self.counts |= {f"trades reported by {n} orders": self.partners.trades[n] for n in (0, 1, 2)}
@@ -216,8 +215,7 @@ class _Queues:
 
     def _change(self, id: int, ticks: int, lots: int, deleted: bool) -> None:
         order = self.orders[id]
-        left = order.lots + self.applied.pop(self.number, 0)  # as the message's sender knew it
-        executed = left - lots if lots == 0 or not deleted else 0
+        executed = order.lots - lots if lots == 0 or not deleted else 0  # 0 where the other order's report came first
         if ticks != order.ticks and not deleted:  # a market order that follows the opposite best
             self.counts["moved"] += 1
             self._leave(id)
@@ -226,10 +224,8 @@ class _Queues:
             self.counts["grown"] += 1
             self._leave(id)
             self._enter(id, _Order(order.side, ticks, lots, False, self.ms))
-        elif executed > 0 and left == order.lots:
+        elif executed > 0:
             self._execute(id, executed)
-        elif not order.shown:
-            order.lots = lots
         if deleted:
             self._leave(id)
 
@@ -249,9 +245,7 @@ class _Queues:
         order = self.orders.get(id)
         if order is None or order.shown:  # a resting order speaks for itself
             return
-        lots = min(self.partners.lots[message], order.lots)
-        self.applied[message] = lots
-        order.lots -= lots
+        order.lots -= min(self.partners.lots[message], order.lots)
 
     def _judge(self, id: int, order: _Order) -> None:
         """Whether the venue executed the oldest order of its best level."""
