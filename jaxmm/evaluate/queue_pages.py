@@ -89,7 +89,7 @@ def _on_cancellations(results: Results) -> list[str]:
     of, losses = results["cancellations"]["score"], results["other_losses"]
     loss, name = min((fit["loss"]["score"], name) for name, fit in results["fit"].items())
     return [
-        f"Those who came after us leave first: {_percent(of['behind'])} of the undecided cancellations of the last part "
+        f"Those who came after us leave first: {_percent(of['behind'])} of the last part's undecided cancellations "
         f"were behind us, although {_percent(of['queue_behind'])} of the queue was.",
         f"One share for all cancellations loses {losses['one share for all']['score']:.3f} nats a cancellation on the "
         f"last part, the best of the fitted formulas ({name}) {loss:.3f}.",
