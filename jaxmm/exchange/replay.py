@@ -152,7 +152,7 @@ class Replay:
         sides = tuple(self._send(side, s, quotes, position, k) for s, side in enumerate((venue.bid, venue.ask)))
         pending = tuple(p for _, p in sides)
         orders = tuple(o for o, _ in sides)
-        bid_quote, ask_quote = _quoted(orders[0], pending[0]), -_quoted(orders[1], pending[1])
+        bid_quote, ask_quote = _quoted(orders[0], pending[0], k), -_quoted(orders[1], pending[1], k)
         none = tuple(_nothing(o) for o in orders)
         now = _Progress(orders, none, none, none, (jnp.asarray(False),) * 2, jnp.int32(0), venue.counter)
         first, stop = time.known[k], time.known[k + 1]
@@ -348,10 +348,10 @@ def _total(*fills: Filled) -> Array:
     return sum((jnp.sum(f.lots, dtype=jnp.int32) for f in fills), jnp.int32(0))
 
 
-def _quoted(orders: Orders, pending: Pending) -> Array:
-    """The best price at which an order is open or asked for, as a key; 0 where there is none."""
+def _quoted(orders: Orders, pending: Pending, k: Array) -> Array:
+    """The best price at which an order is open, or asked for without an answer yet, as a key; 0 where there is none."""
     group = pending.group
-    asked = pending.waits & ~group.keeps
+    asked = (pending.waits | (k < pending.busy_until)) & ~group.keeps
     stands = jnp.where(asked, (group.lots > 0) & ~group.market, open_lots(orders) > 0)
     key = jnp.where(asked, group.key, orders.key)
     best = jnp.max(jnp.where(stands, key, -INFINITE))
