@@ -166,14 +166,11 @@ def touch(hbt, k, ints):
 
 
 @njit
-def shown(hbt, own, now):
-    """The price of an order that may be open as far as we know, 0 where it is not."""
-    if own[ID] == 0:
-        return 0
-    if own[LOOKED] or now < own[ANSWERED]:
-        return own[PRICE]
-    order = hbt.orders(0).get(np.uint64(own[ID]))
-    return own[PRICE] if order is not None and order.status == STATUS_NEW else 0
+def shown(own, now, answer_ns):
+    """The price of our open order after deciding, 0: none; −1 while an earlier request is unanswered: nobody knows."""
+    if now < own[ANSWERED] and now > own[ANSWERED] - answer_ns:
+        return -1
+    return own[PRICE] if own[ID] > 0 else 0
 
 
 @njit
@@ -181,8 +178,8 @@ def two_quotes(hbt, ts, first_ts, answer_ns, tick_size, lot_size, params, ints, 
     """A spread of whole half-ticks around the mid that leans against the inventory: jaxmm's `SkewedSpread`.
 
     `params` int64 [4]: half spread and skew a clip in half-ticks, lots of a quote, the position limit in lots.
-    Fills `ints` int64 [D, 6] (position, trades, our bid, our ask, best bid, best ask) and `floats` [D, 3] (position,
-    balance, fee). Returns 0, or the peer's error code.
+    Fills `ints` int64 [D, 6] (position, trades, our bid and ask as `shown`, best bid and ask) and `floats` [D, 3]
+    (position, balance, fee). Returns 0, or the peer's error code.
     """
     half_spread, skew, lots, most = params
     bid_own, ask_own = np.zeros(4, np.int64), np.zeros(4, np.int64)
@@ -201,7 +198,7 @@ def two_quotes(hbt, ts, first_ts, answer_ns, tick_size, lot_size, params, ints, 
         buys, sells = position + lots <= most, position - lots >= -most
         next_id = quote(hbt, 1, bid_own, bid, lots, buys, traded, tick_size, lot_size, now, answer_ns, next_id)
         next_id = quote(hbt, -1, ask_own, ask, lots, sells, traded, tick_size, lot_size, now, answer_ns, next_id)
-        ints[k, 2], ints[k, 3] = shown(hbt, bid_own, now), shown(hbt, ask_own, now)
+        ints[k, 2], ints[k, 3] = shown(bid_own, now, answer_ns), shown(ask_own, now, answer_ns)
         if k % 64 == 0:
             hbt.clear_inactive_orders(0)
     return 0

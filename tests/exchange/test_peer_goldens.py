@@ -10,17 +10,19 @@ import pytest
 from tests.exchange.peer_cases import CASES, GOLDENS, LATENCY, digest
 from tests.exchange.two_quotes import MODELS, Run, difference, our_run
 
-SPOKEN = [model for model in MODELS if model == "risk_averse"]
+
+ASKED = [("every 100 ms", model) for model in MODELS]
+ASKED += [("every 10 ms", model) for model in ("risk_averse", "power3(3)", "log")]  # a compilation each
 
 
-@pytest.fixture(scope="module", params=list(CASES))
-def market(request, tmp_path_factory):
-    """(the case's name, the case, its tape), once it is sure that the peer was asked about this very market."""
-    case = CASES[request.param]
-    tape = case.tape(tmp_path_factory.mktemp("market"))
+@pytest.fixture(scope="module")
+def markets(tmp_path_factory):
+    """The tape of each case, once it is sure that the peer was asked about this very market."""
+    tapes = {name: case.tape(tmp_path_factory.mktemp("market")) for name, case in CASES.items()}
     with np.load(GOLDENS) as goldens:
-        assert digest(tape) == goldens[f"{request.param}/digest"], "another market: run scripts/peer_goldens.py"
-    return request.param, case, tape
+        for name, tape in tapes.items():
+            assert digest(tape) == goldens[f"{name}/digest"], f"{name}: another market; run scripts/peer_goldens.py"
+    return tapes
 
 
 def golden(name: str, model: str) -> Run:
@@ -28,11 +30,10 @@ def golden(name: str, model: str) -> Run:
         return Run(*(goldens[f"{name}/{model}/{field}"] for field in Run._fields))
 
 
-@pytest.mark.parametrize("model", SPOKEN)
-def test_every_decision_knows_what_hftbacktest_knew(market, model):
-    name, case, tape = market
+@pytest.mark.parametrize(("name", "model"), ASKED)
+def test_every_decision_knows_what_hftbacktest_knew(markets, name, model):
     with jax.enable_x64(True):
-        ours = our_run(tape, model, case.params, LATENCY)
+        ours = our_run(markets[name], model, CASES[name].params, LATENCY)
     assert difference(ours, golden(name, model)) == ""
     assert ours.trades[-1] > 100
 

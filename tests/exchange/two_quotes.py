@@ -39,7 +39,9 @@ class Run(NamedTuple):
 
     position: np.ndarray  # int64, lots
     trades: np.ndarray  # int64
-    bid: np.ndarray  # int64, ticks of our open order after deciding, 0: none
+    bid: (
+        np.ndarray
+    )  # int64, ticks of our open order after deciding, 0: none; the peer's −1 while a request is unanswered
     ask: np.ndarray  # int64
     cash: np.ndarray  # linear: int64, tick·lots received; inverse: float64, base currency received
     turnover: np.ndarray  # linear: int64, tick·lots; inverse: float64, base currency
@@ -105,7 +107,7 @@ def difference(ours: Run, theirs: Run) -> str:
     for name in Run._fields:
         a, b = getattr(ours, name), getattr(theirs, name)
         if name in ("bid", "ask"):  # a backtest sends nothing at its last decision
-            a, b = a[:-1], b[:-1]
+            a, b = np.where(b < 0, b, a)[:-1], b[:-1]
         same = a == b if np.issubdtype(b.dtype, np.integer) else np.isclose(a, b, rtol=1e-9, atol=1e-15)
         if not same.all():
             k = int(np.argmin(same))
