@@ -166,10 +166,8 @@ def touch(hbt, k, ints):
 
 
 @njit
-def shown(own, now, answer_ns):
-    """The price of our open order after deciding, 0: none; −1 while an earlier request is unanswered: nobody knows."""
-    if now < own[ANSWERED] and now > own[ANSWERED] - answer_ns:
-        return -1
+def shown(own):
+    """The price of our order as far as we know after deciding, 0 where there is none; as asked until it is answered."""
     return own[PRICE] if own[ID] > 0 else 0
 
 
@@ -198,7 +196,7 @@ def two_quotes(hbt, ts, first_ts, answer_ns, tick_size, lot_size, params, ints, 
         buys, sells = position + lots <= most, position - lots >= -most
         next_id = quote(hbt, 1, bid_own, bid, lots, buys, traded, tick_size, lot_size, now, answer_ns, next_id)
         next_id = quote(hbt, -1, ask_own, ask, lots, sells, traded, tick_size, lot_size, now, answer_ns, next_id)
-        ints[k, 2], ints[k, 3] = shown(bid_own, now, answer_ns), shown(ask_own, now, answer_ns)
+        ints[k, 2], ints[k, 3] = shown(bid_own), shown(ask_own)
         if k % 64 == 0:
             hbt.clear_inactive_orders(0)
     return 0

@@ -10,7 +10,6 @@ import pytest
 from tests.exchange.peer_cases import CASES, GOLDENS, LATENCY, digest
 from tests.exchange.two_quotes import MODELS, Run, difference, our_run
 
-
 ASKED = [("every 100 ms", model) for model in MODELS]
 ASKED += [("every 10 ms", model) for model in ("risk_averse", "power3(3)", "log")]  # a compilation each
 

@@ -107,7 +107,7 @@ def difference(ours: Run, theirs: Run) -> str:
     for name in Run._fields:
         a, b = getattr(ours, name), getattr(theirs, name)
         if name in ("bid", "ask"):  # a backtest sends nothing at its last decision
-            a, b = np.where(b < 0, b, a)[:-1], b[:-1]
+            a, b = a[:-1], b[:-1]
         same = a == b if np.issubdtype(b.dtype, np.integer) else np.isclose(a, b, rtol=1e-9, atol=1e-15)
         if not same.all():
             k = int(np.argmin(same))
