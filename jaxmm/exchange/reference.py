@@ -1,15 +1,17 @@
 """The venue in plain Python integers: the definition of a fill that anyone can read, and the judge of the fast engine.
 
 It knows nothing of decisions, windows or JAX. `Venue` takes the exchange's events and our requests in the order in
-which they reach the venue and answers with reports; when they reach us is `reference_replay.py`'s business.
-The rules are those of DESIGN §5, by number. Prices are ticks, quantities lots.
+which they reach the venue and answers with reports; when they reach us is `reference_replay.py`'s business. The rules
+are those of DESIGN §5, by number; `reference_queue.py` holds the queue models. Prices are ticks, quantities lots.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from jaxmm.exchange.types import FillModel, QueueModel
+from jaxmm.exchange.limits import Limits, Reject
+from jaxmm.exchange.reference_queue import Place, place_on_arrival
+from jaxmm.exchange.types import FillModel, OrderType
 
 BID, ASK = 0, 1
 SELL_TRADE, BUY_TRADE, BID_DEPTH, ASK_DEPTH = 0, 1, 2, 3
@@ -43,57 +45,92 @@ class Report(NamedTuple):
     price: int = 0
     qty: int = 0
     maker: bool = True
+    reason: Reject | None = None
 
 
 @dataclass
 class RestingOrder:
-    """Our order as the venue holds it; `queue_ahead` counts the lots before us."""
+    """Our order as the venue holds it."""
 
     order_id: int
     side: int
     price: int
     open_lots: int
     total_lots: int
-    queue_ahead: int
+    place: Place
 
     @property
     def filled_lots(self) -> int:
         """Lots filled so far."""
         return self.total_lots - self.open_lots
 
+    @property
+    def queue_ahead(self) -> float:
+        """Lots before us."""
+        return self.place.ahead
+
+
+Taken = dict[tuple[int, int], int]
+"""Lots that the orders of one group took, by (side of the book, price)."""
+
 
 @dataclass
 class Venue:
-    """One instrument's book and our orders in it. The replayed market does not react to us."""
+    """One instrument's book and our orders in it. The replayed market does not react to us.
+
+    Attributes:
+        model: what counts as a fill.
+        limits: what is accepted.
+        lot: size of a lot in the instrument's quantity, which two of the queue models take logarithms of.
+        book: displayed lots by price, of bids and of asks.
+        orders: our resting orders by id, in the order of their arrival.
+        position: signed lots, with fills that we do not know of yet.
+    """
 
     model: FillModel
+    limits: Limits = field(default_factory=Limits)
+    lot: float = 1.0
     book: tuple[dict[int, int], dict[int, int]] = field(default_factory=lambda: ({}, {}))
     orders: dict[int, RestingOrder] = field(default_factory=dict)
-
-    def best_bid(self) -> int | None:
-        """The highest displayed bid."""
-        return max(self.book[BID], default=None)
-
-    def best_ask(self) -> int | None:
-        """The lowest displayed ask."""
-        return min(self.book[ASK], default=None)
+    position: int = 0
 
     # --- requests -----------------------------------------------------------------------------------------------
 
     def place(
-        self, order_id: int, side: int, price: int | None, qty: int, *, post_only: bool = True, resting: bool = True
+        self,
+        order_id: int,
+        side: int,
+        price: int,
+        qty: int,
+        order_type: OrderType = OrderType.POST_ONLY,
+        *,
+        admitted: bool = True,
+        taken: Taken | None = None,
     ) -> list[Report]:
-        """Rule 5. `price` None is a market order; `resting` False cancels what was not taken on arrival (IOC)."""
-        crosses = self._crosses(side, price)
-        if crosses and post_only:
-            return [Report(order_id, Outcome.REJECTED, side)]
+        """Rule 5. A market order's price means nothing.
+
+        `admitted` False says that the request is one too many. Orders of one group share `taken`: what one took of
+        the displayed quantity is gone for the next. The market is replayed, so it is there again for the next group.
+        """
+        taken = {} if taken is None else taken
+        limit = None if order_type is OrderType.MARKET else price
+        refusal = self._refusal(side, limit, qty, order_type, admitted)
+        if refusal is not None:
+            return [Report(order_id, Outcome.REJECTED, side, reason=refusal)]
+        offered = self._offered(side, limit, taken)
+        if order_type is OrderType.FOK and sum(lots for _, lots in offered) < qty:
+            offered = []
         reports = [Report(order_id, Outcome.ACCEPTED, side)]
-        taken = self._take(order_id, side, price, qty) if crosses else []
-        left = qty - sum(report.qty for report in taken)
-        reports += taken
-        if left and resting and price is not None:
-            queue_ahead = self._queue_on_arrival(side, price)
-            self.orders[order_id] = RestingOrder(order_id, side, price, left, left, queue_ahead)
+        left = qty
+        for level, lots in offered:
+            lots = min(lots, left)
+            if lots:
+                left -= lots
+                taken[1 - side, level] = taken.get((1 - side, level), 0) + lots
+                reports.append(self._filled(order_id, side, level, lots, maker=False))
+        if left and order_type in (OrderType.POST_ONLY, OrderType.GTC):
+            place = place_on_arrival(self.model, self.book[side].get(price, 0), self.lot)
+            self.orders[order_id] = RestingOrder(order_id, side, price, left, left, place)
         elif left:
             reports.append(Report(order_id, Outcome.CANCELED, side))
         return reports
@@ -103,13 +140,15 @@ class Venue:
         order = self.orders.pop(order_id, None)
         return [Report(order_id, Outcome.CANCELED, order.side)] if order else []
 
-    def amend(self, order_id: int, total_lots: int) -> list[Report]:
+    def amend(self, order_id: int, total_lots: int, *, admitted: bool = True) -> list[Report]:
         """Rule 6, the part that keeps its place: the same price, and a total (filled part included) not larger."""
         order = self.orders.get(order_id)
         if order is None:
             return []
+        if not admitted:
+            return [Report(order_id, Outcome.REJECTED, order.side, reason=Reject.RATE)]
         filled = order.filled_lots
-        order.total_lots = min(order.total_lots, max(total_lots, filled))
+        order.total_lots = max(min(order.total_lots, total_lots), filled)
         order.open_lots = order.total_lots - filled
         if order.open_lots == 0:
             return self.cancel(order_id)
@@ -119,14 +158,19 @@ class Venue:
 
     def on_event(self, event: Event) -> list[Report]:
         """Applies one market event; returns the fills of our orders that it caused."""
-        reports = []
-        for order in list(self.orders.values()):
-            lots = min(self._fillable(order, event), order.open_lots)
-            if lots > 0:
-                order.open_lots -= lots
-                reports.append(Report(order.order_id, Outcome.FILLED, order.side, order.price, lots))
-                if order.open_lots == 0:
-                    del self.orders[order.order_id]
+        volume = event.qty if event.code in (SELL_TRADE, BUY_TRADE) else max(event.qty - event.prev, 0)
+        reports: list[Report] = []
+        for side in (BID, ASK):
+            spent = 0  # rule 7: the best price first, then who came first
+            for order in sorted(self._of(side), key=lambda order: order.price, reverse=side == BID):
+                offered = max(volume - spent, 0) if self.model.partial else volume
+                lots = min(self._fillable(order, event, offered), order.open_lots)
+                if lots > 0:
+                    spent += lots
+                    order.open_lots -= lots
+                    reports.append(self._filled(order.order_id, side, order.price, lots, maker=True))
+                    if order.open_lots == 0:
+                        del self.orders[order.order_id]
         if event.code in (BID_DEPTH, ASK_DEPTH):
             levels = self.book[BID if event.code == BID_DEPTH else ASK]
             levels.pop(event.price, None)
@@ -134,55 +178,50 @@ class Venue:
                 levels[event.price] = event.qty
         return reports
 
-    def _fillable(self, order: RestingOrder, event: Event) -> int:
-        """Lots that this event lets us fill, before the cap by what is open. Moves us in the queue."""
+    def _fillable(self, order: RestingOrder, event: Event, offered: int) -> int:
+        """Lots that `offered` ones of this event let us fill, before the cap by what is open. Moves us in the queue."""
         takes_us = event.code == (SELL_TRADE if order.side == BID else BUY_TRADE)
         crosses_us = event.code == (ASK_DEPTH if order.side == BID else BID_DEPTH)
         own_level = event.code == (BID_DEPTH if order.side == BID else ASK_DEPTH)
         beyond = event.price < order.price if order.side == BID else event.price > order.price
         at = event.price == order.price
 
-        if crosses_us and event.qty and (beyond or at):  # rule 1: the other side now rests at or through our price
-            return self._sized(order, max(event.qty - event.prev, 0))
-        if takes_us and beyond:  # rule 2: a trade printed through us
-            return self._sized(order, event.qty)
-        if takes_us and at and self.model.queue is not QueueModel.PENETRATION:  # rule 3: a trade printed at us
-            ahead = order.queue_ahead
-            order.queue_ahead = max(ahead - event.qty, 0)
-            came = event.qty - ahead
-            return self._sized(order, came) if came > 0 else 0
-        if own_level and at and self.model.queue is QueueModel.RISK_AVERSE:  # rule 4: nobody ahead beyond what is shown
-            order.queue_ahead = min(order.queue_ahead, event.qty)
+        # rule 1: the other side now rests at or through our price; rule 2: a trade printed through us
+        if (crosses_us and event.qty and (beyond or at)) or (takes_us and beyond):
+            order.place.stand_first()
+            return offered if self.model.partial else order.open_lots
+        if takes_us and at:  # rule 3: a trade printed at us
+            lots = order.place.on_trade(offered, event.qty)
+            return lots if self.model.partial or lots == 0 else order.open_lots
+        if own_level and at:  # rule 4
+            order.place.on_depth(event.prev, event.qty)
         return 0
-
-    def _sized(self, order: RestingOrder, came: int) -> int:
-        """All that is open in `full`; the volume that came through in `partial`, after which nobody is ahead."""
-        if not self.model.partial:
-            return order.open_lots
-        order.queue_ahead = 0
-        return came
 
     # --- arrivals -----------------------------------------------------------------------------------------------
 
-    def _crosses(self, side: int, price: int | None) -> bool:
-        if side == BID:
-            ask = self.best_ask()
-            return ask is not None and (price is None or price >= ask)
-        bid = self.best_bid()
-        return bid is not None and (price is None or price <= bid)
+    def _refusal(self, side: int, limit: int | None, qty: int, order_type: OrderType, admitted: bool) -> Reject | None:
+        """The first reason not to take an order; `limit` is None for a market order, which has no price to check."""
+        limits = self.limits
+        committed = (self.position if side == BID else -self.position) + sum(o.open_lots for o in self._of(side))
+        reasons = {
+            Reject.RATE: not admitted,
+            Reject.TICK: limit is not None and limit % limits.tick_step != 0,
+            Reject.LOT: qty % limits.lot_step != 0 or qty < limits.min_lots,
+            Reject.NOTIONAL: limit is not None and limit * qty < limits.min_notional,
+            Reject.POSITION: committed + qty > limits.max_position_lots,
+            Reject.POST_ONLY: order_type is OrderType.POST_ONLY and bool(self._offered(side, limit, {})),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
 
-    def _take(self, order_id: int, side: int, price: int | None, qty: int) -> list[Report]:
-        """Displayed quantity level by level, best first, as far as the limit allows."""
-        levels = self.book[ASK if side == BID else BID]
-        fills = []
-        for level in sorted(levels, reverse=side == ASK):
-            within = price is None or (level <= price if side == BID else level >= price)
-            lots = min(levels[level], qty)
-            if not within or lots == 0:
-                break
-            qty -= lots
-            fills.append(Report(order_id, Outcome.FILLED, side, level, lots, maker=False))
-        return fills
+    def _offered(self, side: int, limit: int | None, taken: Taken) -> list[tuple[int, int]]:
+        """(price, lots) that an order of `side` can take, best first, as far as its limit allows."""
+        levels = self.book[1 - side]
+        within = [p for p in levels if limit is None or (p <= limit if side == BID else p >= limit)]
+        return [(p, levels[p] - taken.get((1 - side, p), 0)) for p in sorted(within, reverse=side == ASK)]
 
-    def _queue_on_arrival(self, side: int, price: int) -> int:
-        return 0 if self.model.queue is QueueModel.TOUCH else self.book[side].get(price, 0)
+    def _of(self, side: int) -> list[RestingOrder]:
+        return [order for order in self.orders.values() if order.side == side]
+
+    def _filled(self, order_id: int, side: int, price: int, lots: int, *, maker: bool) -> Report:
+        self.position += lots if side == BID else -lots
+        return Report(order_id, Outcome.FILLED, side, price, lots, maker)

@@ -1,42 +1,39 @@
 """A quoter against the plain Python venue, in real time stamps: requests travel, reports travel back.
 
-The quote manager's rules (the engine's too, and the live order manager's later):
-
-- A side with an unanswered request waits: at most one request, or one cancel and its replacement, is under way a side.
-- The same price and the same total keeps the order; a smaller total amends it down and keeps its place; anything else
-  cancels it and places a new order by the same message.
-- An order counts as open, and a fill as ours, once the report of it has reached us.
+What is sent at a decision is one group. Its cancels, amends and places arrive in this order, each kind no sooner than
+that of the decision before; on a tie the market's events go first. An event is reported once its own delay and the
+reports before it have passed; a group is answered as a whole, as late as the last event before its places, and not
+before that event's report. What is wanted is `reference_orders.py`'s business, what happens `reference.py`'s.
 """
 
-from collections import deque
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
 from itertools import count
 from typing import NamedTuple
 
+import numpy as np
+
 from jaxmm.exchange.latency import Latency
-from jaxmm.exchange.reference import ASK, BID, Event, Outcome, Report, Venue
-from jaxmm.exchange.types import FillModel
+from jaxmm.exchange.limits import Limits, Reject
+from jaxmm.exchange.reference import ASK, BID, Event, Outcome, Report, Taken, Venue
+from jaxmm.exchange.reference_orders import Requests, SideOrders, Wanted, closing
+from jaxmm.exchange.types import FillModel, OrderType
+from jaxmm.tape.delays import REQUEST, RESPONSE, Delay
 
-
-class Wanted(NamedTuple):
-    """What a quoter wants at one decision: lots of 0 are no quote; `flatten` cancels and closes by a market order."""
-
-    bid: int = 0
-    bid_lots: int = 0
-    ask: int = 0
-    ask_lots: int = 0
-    flatten: bool = False
+__all__ = ["Known", "KnownFill", "KnownReject", "ReferenceReplay", "Wanted"]
 
 
 class Known(NamedTuple):
-    """What the quoter knows at one decision; open lots are 0 while a request of that side is unanswered."""
+    """What the quoter knows at one decision, by side and slot; open lots are 0 while a side waits for its answer."""
 
     decision: int
     position: int
-    open_lots: tuple[int, int]
-    open_price: tuple[int, int]
+    open_lots: tuple[tuple[int, ...], tuple[int, ...]]
+    open_price: tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class KnownFill(NamedTuple):
@@ -50,55 +47,97 @@ class KnownFill(NamedTuple):
     maker: bool
 
 
+class KnownReject(NamedTuple):
+    """A request that the venue refused, as we learned of it."""
+
+    decision: int
+    side: int
+    reason: Reject
+
+
 @dataclass
-class _Own:
-    """What we believe of one side."""
+class _Group:
+    """What was sent at one decision: steps by arrival, and the venue's answer as far as it stands."""
 
-    order_id: int = -1
-    price: int = 0
-    total: int = 0
-    filled: int = 0
-    busy_until: int = -(2**62)
-
-    @property
-    def open_lots(self) -> int:
-        return max(self.total - self.filled, 0)
+    sides: list[SideOrders]
+    cancels: list[Callable[[], list[Report]]] = field(default_factory=list)
+    amends: list[Callable[[], list[Report]]] = field(default_factory=list)
+    places: list[Callable[[], list[Report]]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
 
 
 @dataclass
 class ReferenceReplay:
     """One run over `events` (time-sorted `(exch_ts, Event)`) with decisions at `ts_ns`.
 
+    `lag_ns` is the feed's lag at decisions, which recorded latency replays; `lot` the size of a lot; `orders` how many
+    quotes a side has at most.
+
     Attributes:
-        fills: every fill that became known, in the order of events.
-        positions: signed lots known at each decision, before deciding.
+        fills: every fill that became known, in the order of knowing.
+        rejected: every refusal that became known.
+        views: what was known at each decision, before deciding.
     """
 
     events: Sequence[tuple[int, Event]]
     ts_ns: Sequence[int]
     latency: Latency
     model: FillModel
-    post_only: bool = True
+    order_type: OrderType = OrderType.POST_ONLY
+    limits: Limits = field(default_factory=Limits)
+    orders: int = 1
+    lag_ns: Sequence[int] | None = None
+    lot: float = 1.0
     fills: list[KnownFill] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    rejects: int = 0
+    rejected: list[KnownReject] = field(default_factory=list)
+    views: list[Known] = field(default_factory=list)
+
+    @property
+    def positions(self) -> list[int]:
+        """Signed lots known at each decision, before deciding."""
+        return [known.position for known in self.views]
+
+    @property
+    def rejects(self) -> int:
+        """Orders and amends that the venue refused, as far as we know."""
+        return len(self.rejected)
 
     def run(self, decide: Callable[[Known], Wanted]) -> "ReferenceReplay":
         """Replays the whole tape with the quotes that `decide` wants."""
-        self._venue = Venue(self.model)
-        self._own = (_Own(), _Own())
-        self._ids = count()
+        ids = count()
+        self.fills, self.rejected, self.views = [], [], []
+        self._venue = Venue(self.model, self.limits, self.lot)
+        self._sides = [SideOrders(side, self.orders, self.order_type, ids) for side in (BID, ASK)]
         self._position = 0
-        self._requests: deque[tuple[int, Callable[[], list[Report]]]] = deque()
-        self._reports: deque[tuple[int, int, Report]] = deque()
+        self._draw_delays()
+        self._arrived = [-(2**62)] * 3  # the latest arrival of a cancel, an amend, a place
+        self._told = -(2**62)  # when the report of the last event reaches us
+        self._windows: Counter[int] = Counter()  # requests by window of the venue's clock
+        self._steps: list[tuple[int, int, int, _Group]] = []  # (arrival, decision, kind, group)
+        self._mail: list[tuple[int, int, Callable[[int], None]]] = []  # (arrival, order of sending, what it does)
+        self._sent = count()
         feed = iter(enumerate(self.events))
         self._next = next(feed, None)
         for k, now in enumerate(self.ts_ns):
             self._venue_until(now, feed)
-            self._deliver(now, k)
-            self.positions.append(self._position)
-            self._send(now, decide(self._known(k, now)))
+            while self._mail and self._mail[0][0] <= now:
+                heappop(self._mail)[2](k)
+            self.views.append(self._known(k))
+            self._send(now, k, decide(self.views[-1]))
         return self
+
+    def _draw_delays(self) -> None:
+        ts, exch = (np.array(times, np.int64) for times in (self.ts_ns, [ts for ts, _ in self.events]))
+        lag = np.array([0] * len(ts) if self.lag_ns is None else self.lag_ns, np.int64)
+        latest = [max(bisect_right(self.ts_ns, t) - 1, 0) for t in exch.tolist()]
+        self._response = self.latency.response.at(exch, lag[latest] if latest else exch, RESPONSE).tolist()
+        kinds: tuple[Delay, ...] = (self.latency.cancel, self.latency.amend, self.latency.place)
+        self._travel = list(zip(*(kind.at(ts, lag, REQUEST).tolist() for kind in kinds), strict=True))
+        self._lag = lag.tolist()
+
+    def _quiet_delay(self, ts: int, decision: int) -> int:
+        """How late an answer is where the market has no event at all."""
+        return int(self.latency.response.at(np.array([ts]), np.array([self._lag[decision]]), RESPONSE)[0])
 
     # --- the venue's clock --------------------------------------------------------------------------------------
 
@@ -106,80 +145,79 @@ class ReferenceReplay:
         """Events and arrivals up to `now` in time order; on a tie the market goes first."""
         while True:
             event_ts = self._next[1][0] if self._next else None
-            arrival_ts = self._requests[0][0] if self._requests else None
+            arrival_ts = self._steps[0][0] if self._steps else None
             if event_ts is not None and event_ts <= now and (arrival_ts is None or event_ts <= arrival_ts):
                 index, (ts, event) = self._next  # type: ignore[misc]
-                self._answer(ts, index, self._venue.on_event(event))
+                self._told = max(self._told, ts + self._response[index])
+                for report in self._venue.on_event(event):
+                    self._post(self._told, partial(self._learn, index, report))
                 self._next = next(feed, None)
             elif arrival_ts is not None and arrival_ts <= now:
-                ts, request = self._requests.popleft()
-                self._answer(ts, -1, request())
+                self._arrive(*heappop(self._steps))
             else:
                 return
 
-    def _answer(self, ts: int, index: int, reports: list[Report]) -> None:
-        self._reports.extend((ts + self.latency.response_ns, index, report) for report in reports)
+    def _arrive(self, ts: int, decision: int, kind: int, group: _Group) -> None:
+        for request in (group.cancels, group.amends, group.places)[kind]:
+            group.reports += request()
+        if kind == 2:
+            passed = self._next[0] if self._next else len(self.events)
+            delay = self._response[max(passed - 1, 0)] if self._response else self._quiet_delay(ts, decision)
+            self._post(max(ts + delay, self._told), partial(self._answer, group))
+
+    def _post(self, at: int, deliver: Callable[[int], None]) -> None:
+        heappush(self._mail, (at, next(self._sent), deliver))
 
     # --- our clock ----------------------------------------------------------------------------------------------
 
-    def _deliver(self, now: int, k: int) -> None:
-        while self._reports and self._reports[0][0] <= now:
-            _, index, report = self._reports.popleft()
-            own = self._own[report.side]
-            mine = report.order_id == own.order_id
-            if report.outcome is Outcome.FILLED:
-                self._position += report.qty if report.side == BID else -report.qty
-                self.fills.append(KnownFill(k, index, report.side, report.price, report.qty, report.maker))
-                if mine and report.maker:
-                    own.filled += report.qty
-                elif mine:  # what was taken on arrival never rested
-                    own.total -= report.qty
-            elif report.outcome is Outcome.REJECTED:
-                self.rejects += 1
-                own.total = 0 if mine else own.total
-            elif report.outcome is Outcome.CANCELED and mine:
-                own.total = 0
+    def _answer(self, group: _Group, k: int) -> None:
+        for report in group.reports:
+            self._learn(-1, report, k)
+        for side in group.sides:
+            side.answered()
 
-    def _known(self, k: int, now: int) -> Known:
-        lots = tuple(0 if now < own.busy_until else own.open_lots for own in self._own)
-        return Known(k, self._position, lots, tuple(own.price for own in self._own))  # type: ignore[arg-type]
+    def _learn(self, event: int, report: Report, k: int) -> None:
+        if report.outcome is Outcome.FILLED:
+            self._position += report.qty if report.side == BID else -report.qty
+            self.fills.append(KnownFill(k, event, report.side, report.price, report.qty, report.maker))
+        if report.reason is not None:
+            self.rejected.append(KnownReject(k, report.side, report.reason))
+        self._sides[report.side].on_report(report)
 
-    def _send(self, now: int, wanted: Wanted) -> None:
-        free = [now >= own.busy_until for own in self._own]
-        if wanted.flatten:
-            for side in (BID, ASK):
-                if free[side]:
-                    self._cancel(now, side)
-            side = ASK if self._position > 0 else BID
-            if self._position and free[side]:
-                order = partial(self._venue.place, next(self._ids), side, None, abs(self._position), post_only=False)
-                self._request(now, side, order)
-            return
-        for side, price, lots in ((BID, wanted.bid, wanted.bid_lots), (ASK, wanted.ask, wanted.ask_lots)):
-            if free[side]:
-                self._quote(now, side, price, lots)
+    def _known(self, k: int) -> Known:
+        bid, ask = self._sides
+        prices = [tuple(slot.price for slot in side.slots) for side in (bid, ask)]
+        return Known(k, self._position, (bid.open_lots(), ask.open_lots()), (prices[BID], prices[ASK]))
 
-    def _quote(self, now: int, side: int, price: int, lots: int) -> None:
-        own = self._own[side]
-        if own.open_lots and lots and price == own.price and lots <= own.total:
-            if lots < own.total:
-                self._request(now, side, partial(self._venue.amend, own.order_id, lots))
-                own.total = lots
-            return
-        self._cancel(now, side)
-        if lots:
-            order_id = next(self._ids)
-            order = partial(self._venue.place, order_id, side, price, lots, post_only=self.post_only)
-            self._request(now, side, order)
-            own.order_id, own.price, own.total, own.filled = order_id, price, lots, 0
+    def _send(self, now: int, k: int, wanted: Wanted) -> None:
+        close = closing(self._position)
+        asked = [
+            side.flatten(close[side.side]) if wanted.flatten else side.want(wanted.entries(side.side))
+            for side in self._sides
+        ]
+        floor = 0
+        for kind, delay in enumerate(self._travel[k]):
+            floor = self._arrived[kind] = max(self._arrived[kind], floor, now + delay)
+        if any(asked):
+            group = self._group(asked, window=self._arrived[2] // self.limits.window_ns)
+            for kind, arrival in enumerate(self._arrived):
+                heappush(self._steps, (arrival, k, kind, group))
 
-    def _cancel(self, now: int, side: int) -> None:
-        own = self._own[side]
-        if own.open_lots:
-            self._request(now, side, partial(self._venue.cancel, own.order_id))
-        own.total, own.order_id = 0, -1
+    def _group(self, asked: list[Requests], window: int) -> _Group:
+        """The group's calls at the venue. It counts in the window in which its places arrive, as a whole."""
+        venue, taken = self._venue, Taken()
+        group = _Group([side for side, requests in zip(self._sides, asked, strict=True) if requests])
+        for requests in asked:
+            group.cancels += [partial(venue.cancel, order_id) for order_id in requests.cancels]
+        for amend in (amend for requests in asked for amend in requests.amends):
+            admitted = self._admit(window)
+            group.amends.append(partial(venue.amend, amend.order_id, amend.total, admitted=admitted))
+        for _, order_id, side, price, lots, order_type in (place for requests in asked for place in requests.places):
+            admitted = self._admit(window)
+            order = partial(venue.place, order_id, side, price, lots, order_type, admitted=admitted, taken=taken)
+            group.places.append(order)
+        return group
 
-    def _request(self, now: int, side: int, call: Callable[[], list[Report]]) -> None:
-        arrival = now + self.latency.entry_ns
-        self._own[side].busy_until = arrival + self.latency.response_ns
-        self._requests.append((arrival, call))
+    def _admit(self, window: int) -> bool:
+        self._windows[window] += 1
+        return self._windows[window] <= self.limits.max_requests

@@ -14,7 +14,9 @@ def mark(local_ms, price, rate, next_ms, **more):
 
 def rows_of(tmp_path, *lines):
     rows, _ = read_binance(tmp_path / "r", list(lines))
-    return [(row["kind"], row["exch_ts"] // 10**6 - START_MS, row["price"]) for row in rows if row["kind"] != Kind.TRADE]
+    return [
+        (row["kind"], row["exch_ts"] // 10**6 - START_MS, row["price"]) for row in rows if row["kind"] != Kind.TRADE
+    ]
 
 
 def test_a_funding_is_settled_when_the_next_one_is_a_later_one_at_the_last_rate_told(tmp_path):

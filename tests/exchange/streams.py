@@ -13,7 +13,7 @@ from jaxmm.exchange.reference import ASK, BID, Event
 from jaxmm.exchange.reference_replay import Known, ReferenceReplay, Wanted
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.timeline import timeline
-from jaxmm.exchange.types import FillModel
+from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.instrument import Instrument
 from jaxmm.policy.types import Quotes
 from jaxmm.tape.tape import Tape
@@ -108,13 +108,19 @@ def random_table(rng: np.random.Generator, tape: Tape) -> Table:
 
 def run_reference(tape: Tape, table: Table, latency: Latency, model: FillModel, post_only: bool) -> ReferenceReplay:
     """The plain Python venue under the table's quotes."""
-    events = [(int(ts), Event(*map(int, row))) for ts, row in zip(tape.exch_ts, tape.event, strict=True)]
 
     def decide(known: Known) -> Wanted:
         k = known.decision
         return Wanted(*(int(c[k]) for c in table[:4]), bool(table.flatten[k]))
 
-    return ReferenceReplay(events, [int(t) for t in tape.ts_ns], latency, model, post_only).run(decide)
+    return reference_of(tape, latency, model, OrderType(post_only)).run(decide)
+
+
+def reference_of(tape: Tape, latency: Latency, model: FillModel, order_type: OrderType, **more: Any) -> ReferenceReplay:
+    """The plain Python venue over a tape, ready to run."""
+    events = [(int(ts), Event(*map(int, row))) for ts, row in zip(tape.exch_ts, tape.event, strict=True)]
+    times = {"lag_ns": tape.lag_ns.tolist(), "lot": tape.instrument.lot_size}
+    return ReferenceReplay(events, tape.ts_ns.tolist(), latency, model, order_type, **times, **more)
 
 
 def prepare(tape: Tape, latency: Latency) -> replay.Replay:

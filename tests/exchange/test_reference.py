@@ -5,7 +5,7 @@ import pytest
 from jaxmm.errors import InputError
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, ASK_DEPTH, BID, BID_DEPTH, BUY_TRADE, SELL_TRADE, Event, Outcome, Venue
-from jaxmm.exchange.types import FillModel, QueueModel
+from jaxmm.exchange.types import FillModel, OrderType, QueueModel
 
 FULL = FillModel(QueueModel.RISK_AVERSE, partial=False)
 PARTIAL = FillModel(QueueModel.RISK_AVERSE, partial=True)
@@ -100,15 +100,15 @@ def test_a_post_only_order_that_would_cross_is_rejected():
 
 def test_a_marketable_order_takes_level_by_level_and_rests_with_what_is_left():
     at = venue()
-    reports = at.place(1, BID, 101, 14, post_only=False)
+    reports = at.place(1, BID, 101, 14, order_type=OrderType.GTC)
     assert [(r.price, r.qty, r.maker) for r in reports[1:]] == [(101, 10, False)]
     assert at.orders[1].open_lots == 4
-    assert bought(at.place(2, BID, 102, 14, post_only=False)) == 14
+    assert bought(at.place(2, BID, 102, 14, order_type=OrderType.GTC)) == 14
 
 
 def test_a_market_order_takes_what_is_displayed_and_rests_nothing():
     at = venue()
-    reports = at.place(1, ASK, None, 50, post_only=False)
+    reports = at.place(1, ASK, 0, 50, OrderType.MARKET)
     assert [(r.price, r.qty) for r in reports if r.outcome is Outcome.FILLED] == [(99, 10), (98, 20)]
     assert reports[-1].outcome is Outcome.CANCELED
     assert not at.orders
