@@ -77,10 +77,10 @@ def test_a_tape_with_fundings_survives_the_disk_and_a_slice_keeps_its_own(tmp_pa
 
 
 def test_a_funding_is_charged_by_the_first_decision_that_can_know_of_it(tmp_path):
-    tape = built(tmp_path, *(extra(Kind.FUNDING, ms, ms + 1, 0.001) for ms in (150, 195, 460, 461, 995)))
+    tape = built(tmp_path, *(extra(Kind.FUNDING, ms, ms + 1, 0.001) for ms in (150, 198, 460, 461, 995)))
     latency = Latency(response_ns=5 * MS)
     first = tape.ts_ns[0] // MS
-    expected = [-(-(ms + 5 - first) // 100) for ms in (150, 195, 460, 461, 995)]
+    expected = [-(-(ms + 5 - first) // 100) for ms in (150, 198, 460, 461, 995)]
     np.testing.assert_array_equal(known_at(tape, latency), np.minimum(expected, tape.decisions))
     due = funding_due(tape, latency)
     assert due.dtype == np.float32
