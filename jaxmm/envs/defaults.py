@@ -11,7 +11,7 @@ import numpy as np
 from jaxmm.envs.market_making import Params
 from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.exchange.latency import Latency
-from jaxmm.exchange.replay import replay_of
+from jaxmm.exchange.replay import BATCH, replay_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
@@ -29,7 +29,7 @@ def default_params() -> Params:
     with jax.ensure_compile_time_eval(), tempfile.TemporaryDirectory() as folder:
         tape = build_tape(SyntheticStore(SyntheticMarket(), 0, SECONDS), Path(folder) / "tape", "200ms", 20)
         return Params(
-            replay=replay_of(tape, LATENCY),
+            replay=replay_of(tape, LATENCY, reading=BATCH),
             rules=Rules.of(FillModel()),
             actions=jax.tree.map(jnp.asarray, DiscreteActions.grid((0, 1, 2), (0, 1, 2), (1,))),
             weights=RewardWeights(*map(jnp.float32, RewardWeights())),

@@ -12,6 +12,8 @@ one code serves both. N orders a side; all arrays of one environment; callers vm
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -24,14 +26,28 @@ from jaxmm.exchange.types import INFINITE
 from jaxmm.exchange.uneven import uneven_loop
 
 Array = Any
-BLOCK = 8
-"""Events a turn of the loop. Its bound varies, so on a GPU each turn costs a trip to the host."""
 NOTHING = -(2**31)
 """The word of no event."""
+MOST_BLOCK = 64
+"""Rows that stand behind the last event, so that every block is whole."""
 MOST_LOTS = 2**27
 """Quantities of events are below it: a block of them fits an int32 queue."""
 MOST_TICKS = 2**29
 """Prices are below it: a price and a code fit one int32."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the loop over events is compiled.
+
+    Attributes:
+        block: events a turn. Few suit a batch, whose queues then stay in registers; more suit one environment. On a GPU
+            each turn costs a trip to the host.
+        tells: whether fills say which event filled them, as a report wants to know.
+    """
+
+    block: int = 8
+    tells: bool = True
 
 
 class Orders(NamedTuple):
@@ -85,7 +101,7 @@ def open_lots(orders: Orders) -> Array:
 
 
 def event_rows(event: np.ndarray) -> np.ndarray:
-    """A tape's events int32 [N, 4] as the engine reads them: (word, quantity, shown before, through), `BLOCK` more.
+    """A tape's events int32 [N, 4] as the engine reads them: (word, quantity, shown before, through), and a block more.
 
     The word is 4·price + code. `through` is the least key of the affected side whose orders the event goes through:
     bids for a seller's trade and a displayed ask, asks for the others.
@@ -94,7 +110,7 @@ def event_rows(event: np.ndarray) -> np.ndarray:
     sign = np.where((code == 0) | (code == 3), 1, -1)
     through = np.where(code < 2, sign * price + 1, np.where(qty > 0, sign * price, INFINITE))
     rows = np.stack([4 * price + code, qty, prev, through], axis=1).astype(np.int32)
-    none = np.broadcast_to(np.array([NOTHING, 0, 0, INFINITE], np.int32), (BLOCK, 4))
+    none = np.broadcast_to(np.array([NOTHING, 0, 0, INFINITE], np.int32), (MOST_BLOCK, 4))
     return np.concatenate([rows, none])
 
 
@@ -114,22 +130,23 @@ class _Moving(NamedTuple):
     ahead: Array  # [N]
     filled: Array  # int32 [N], or None
     traded: Array  # int32 [N], or None
-    event: Array  # int32 [N], the last event that filled; -1: none
+    event: Array  # int32 [N], the last event that filled; -1: none; or None
 
 
 def apply_events(
-    sides: tuple[Orders, ...], events: Array, first: Array, stop: Array, rules: Rules, lot: Array
+    sides: tuple[Orders, ...], events: Array, first: Array, stop: Array, rules: Rules, lot: Array, how: Reading
 ) -> tuple[tuple[Orders, ...], tuple[Filled, ...]]:
     """The orders of both sides after `events` (of `event_rows`) [first, stop), and what was filled.
 
-    `lot` is the size of a lot, which some of the queue models ask for.
+    `lot` is the size of a lot, which some of the queue models ask for. Without `how.tells`, a fill's event is −1.
     """
     sorting = [_by_priority(orders) if rules.shares else None for orders in sides]
     ordered = [orders if by is None else _taken(orders, by) for orders, by in zip(sides, sorting, strict=True)]
     constants = tuple(_constant(s, ordered[s], rules) for s in range(2))
-    start = tuple(_Moving(o.ahead, o.filled, o.traded, jnp.full_like(o.key, -1)) for o in ordered)
-    blocks = (jnp.maximum(stop - first, 0) + BLOCK - 1) // BLOCK
-    moved = uneven_loop(_apply_block, blocks, start, (constants, first, stop, rules, lot), events)
+    none = jnp.full_like(sides[0].key, -1)
+    start = tuple(_Moving(o.ahead, o.filled, o.traded, none if how.tells else None) for o in ordered)
+    blocks = (jnp.maximum(stop - first, 0) + how.block - 1) // how.block
+    moved = uneven_loop(partial(_apply_block, how.block), blocks, start, (constants, first, stop, rules, lot), events)
     after, fills = [], []
     for orders, by, moving in zip(sides, sorting, moved, strict=True):
         if by is not None:
@@ -137,7 +154,7 @@ def apply_events(
         now = _settled(orders._replace(ahead=moving.ahead, filled=moving.filled, traded=moving.traded), rules)
         lots = filled_lots(now) - filled_lots(orders)
         after.append(now)
-        fills.append(Filled(orders.key, lots, jnp.zeros_like(lots), moving.event))
+        fills.append(Filled(orders.key, lots, jnp.zeros_like(lots), moving.event if how.tells else none))
     return tuple(after), tuple(fills)
 
 
@@ -156,15 +173,17 @@ def _settled(orders: Orders, rules: Rules) -> Orders:
     return orders._replace(ahead=jnp.where(rules.partial, jnp.maximum(orders.ahead, -orders.lots), whole))
 
 
-def _apply_block(block: Array, moving: tuple[_Moving, ...], own: tuple, events: Array) -> tuple[_Moving, ...]:
-    """The `block`-th `BLOCK` events from `first` on. They are read in one piece."""
+def _apply_block(
+    size: int, block: Array, moving: tuple[_Moving, ...], own: tuple, events: Array
+) -> tuple[_Moving, ...]:
+    """The `block`-th `size` events from `first` on. They are read in one piece."""
     constants, first, stop, rules, lot = own
-    start = first + block * BLOCK
-    rows = jax.lax.dynamic_slice(events, (start, jnp.int32(0)), (BLOCK, events.shape[1]))
+    start = first + block * size
+    rows = jax.lax.dynamic_slice(events, (start, jnp.int32(0)), (size, events.shape[1]))
     move: Move = _probable if rules.model.probabilistic else _min_plus
     if rules.shares:
         move = _sharing(move)
-    for j in range(BLOCK):
+    for j in range(size):
         event = _read(rows[j], start + j < stop)
         moving = tuple(
             move(constant, moving[s], start + j, _seen(s, event), event.volume, rules, lot)
@@ -213,7 +232,7 @@ def _min_plus(
     b = jnp.where(through, jnp.where(rules.partial, -offered, -INFINITE), b)
     ahead = jnp.minimum(moving.ahead - a, b)
     fills = (moving.ahead > mine.least) & (ahead < jnp.minimum(moving.ahead, 0))
-    return moving._replace(ahead=ahead, event=jnp.where(fills, i, moving.event))
+    return moving._replace(ahead=ahead, event=None if moving.event is None else jnp.where(fills, i, moving.event))
 
 
 def _probable(
@@ -237,7 +256,7 @@ def _probable(
         ahead,
         moving.filled + lots,
         jnp.where(own, 0, moving.traded + jnp.where(at, event.volume, 0)),
-        jnp.where(lots > 0, i, moving.event),
+        None if moving.event is None else jnp.where(lots > 0, i, moving.event),
     )
 
 

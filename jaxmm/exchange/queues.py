@@ -18,12 +18,14 @@ Array = Any
 def behind(model: QueueModel, n: float, front: Array, back: Array, lot: Array, xp: ModuleType) -> Array:
     """Probability that a decrease of the displayed quantity happened behind us; NaN where nobody is in the queue.
 
-    `lot` is the size of one lot in the instrument's quantity, which the logarithms are taken of.
+    Powers are of shares of the queue, which stay in float32's range. `lot` is the size of one lot in the instrument's
+    quantity, which the logarithms are taken of.
     """
     if model is QueueModel.POWER:
-        return back**n / (back**n + front**n)
+        b, f = back / (back + front), front / (back + front)
+        return b**n / (b**n + f**n)
     if model is QueueModel.POWER2:
-        return back**n / (back + front) ** n
+        return (back / (back + front)) ** n
     if model is QueueModel.POWER3:
         return 1 - (front / (front + back)) ** n
     if model is QueueModel.LOG:

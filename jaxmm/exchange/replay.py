@@ -19,6 +19,7 @@ from jaxmm.exchange.engine import (
     MOST_TICKS,
     Filled,
     Orders,
+    Reading,
     SideFills,
     apply_events,
     event_rows,
@@ -37,6 +38,12 @@ from jaxmm.policy.types import Quotes, View
 from jaxmm.tape.tape import Tape
 
 Array = Any
+
+
+ONE = Reading(block=16, tells=True)
+"""For one run whose fills are reported."""
+BATCH = Reading(block=8, tells=False)
+"""For many runs at once, of which only money and position count."""
 
 
 class Pending(NamedTuple):
@@ -79,9 +86,10 @@ class _Progress(NamedTuple):
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=(
-        "book_price", "book_qty", "features", "events", "time", "money", "lot", "limits", "windows", "first_event"
+        "book_price", "book_qty", "total", "features", "events", "time", "money", "lot", "limits", "windows",
+        "first_event",
     ),
-    meta_fields=("prompt", "one_arrival"),
+    meta_fields=("reading", "prompt", "one_arrival"),
 )  # fmt: skip
 @dataclass(frozen=True)
 class Replay:
@@ -89,14 +97,16 @@ class Replay:
 
     book_price: Array  # int32 [D, 2, K], locally visible, ticks
     book_qty: Array  # int32 [D, 2, K], lots
+    total: Array  # int32 [D, 2, K], of the exchange's quantities on arrival, up to each level
     features: Array  # float32 [D, F]
-    events: Array  # int32 [N + BLOCK, 4], of `engine.event_rows`
+    events: Array  # int32 [N + MOST_BLOCK, 4], of `engine.event_rows`
     time: Timeline
     money: Money
     lot: Array  # float32, size of a lot
     limits: LimitNumbers | None  # None: the venue accepts every order
     windows: Array | None  # int32 [D], of `timeline.request_windows`; None without limits
     first_event: Array  # int32, place on the tape of events[0], from which `time` counts
+    reading: Reading
     prompt: bool  # every group is answered by the next decision
     one_arrival: bool  # cancels, amends and new orders arrive together
 
@@ -206,7 +216,7 @@ class Replay:
 
     def _apply(self, now: _Progress, first: Array, stop: Array, rules: Rules) -> _Progress:
         """The step after the market's events [first, stop)."""
-        orders, fills = apply_events(now.orders, self.events, first, stop, rules, self.lot)
+        orders, fills = apply_events(now.orders, self.events, first, stop, rules, self.lot, self.reading)
         before, after = [], []
         for s in range(2):
             before.append(_added(now.before[s], fills[s], ~now.placed[s]))
@@ -241,7 +251,7 @@ class Replay:
         for s in range(2):
             if "place" in kinds:
                 sent = pending[s].sent
-                at = Arrival(self.time.book_price[sent], self.time.book_qty[sent], self._window(sent))
+                at = Arrival(self.time.book_price[sent], self.time.book_qty[sent], self.total[sent], self._window(sent))
                 filled = _total(now.before[0], now.after[0], taking[0]) - _total(now.before[1], now.after[1], taking[1])
                 held = position + filled
                 if not self.prompt:
@@ -285,8 +295,10 @@ def check_money(tape: Tape, max_position_lots: int) -> None:
         )
 
 
-def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay:
+def replay_of(tape: Tape, latency: Latency, levels: int | None = None, reading: Reading = ONE) -> Replay:
     """Prepares a tape for the device, with `levels` of the exchange's book a side on arrival (the tape's if not given).
+
+    `reading` is `ONE` for a backtest and `BATCH` for many environments at once.
 
     Raises `InputError` where prices or quantities do not fit the engine's integers.
     """
@@ -304,6 +316,7 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay
     arrays = Replay(
         book_price=tape.book_price,
         book_qty=tape.book_qty,
+        total=_totals(time.book_qty),
         features=tape.features,
         events=event_rows(tape.event[first:stop]),
         time=time._replace(**indices),
@@ -312,10 +325,18 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None) -> Replay
         limits=None,
         windows=None,
         first_event=np.int32(first),
+        reading=reading,
         prompt=time.prompt,
         one_arrival=time.one_arrival,
     )
     return jax.tree.map(jnp.asarray, arrays)
+
+
+def _totals(qty: np.ndarray) -> np.ndarray:
+    total = np.cumsum(qty, axis=-1, dtype=np.int64)
+    if total.max(initial=0) >= INFINITE:
+        raise InputError("tape: the book shows 2^30 lots or more on a side; use a coarser lot_size")
+    return total.astype(np.int32)
 
 
 def _no_pending(orders: int) -> Pending:

@@ -49,6 +49,7 @@ class Arrival(NamedTuple):
 
     price: Array  # int32 [2, K]
     qty: Array  # int32 [2, K]
+    total: Array  # int32 [2, K], of the quantities up to each level
     window: Array  # int32, the venue's window for counting requests
 
 
@@ -131,7 +132,7 @@ def _in_window(counter: Counter, window: Array) -> Array:
 class _Standing(NamedTuple):
     """What earlier orders of the same group have left."""
 
-    offered: Array  # int32 [K], displayed on the other side
+    used: Array  # int32, lots taken of the other side
     committed: Array  # int32, position (signed by the side) and open lots of the side
     counter: Counter | None
 
@@ -173,7 +174,7 @@ def place(
     new = _New(group.key, group.lots, comes, first & group.market)
     position = -account.position if s else account.position
     committed = position + jnp.sum(open_lots(orders), dtype=jnp.int32)
-    start = _Standing(at.qty[1 - s], committed, account.counter)
+    start = _Standing(jnp.int32(0), committed, account.counter)
 
     def one(standing: _Standing, order: _New) -> tuple[_Standing, _Result]:
         return _arrive(s, standing, order, at, rules, limits)
@@ -211,28 +212,29 @@ def _arrive(
     s: int, standing: _Standing, order: _New, at: Arrival, rules: Rules, limits: LimitNumbers | None
 ) -> tuple[_Standing, _Result]:
     """One order against the venue's checks, the displayed quantity, and the queue at its price."""
-    kind = jnp.where(order.market, jnp.int32(OrderType.MARKET), rules.order_type)
-    free = kind == OrderType.MARKET
+    free = order.market | (rules.order_type == OrderType.MARKET)
+    takes_some = order.market | (not rules.post_only)
+    takes_all = ~order.market & (rules.order_type == OrderType.FOK)
     accepted, counter = _accepted(s, standing, order, free, at, limits)
     keys = at.price[1] if s == 0 else -at.price[0]
-    within = (standing.offered > 0) & (free | (keys <= order.key))
-    offered = jnp.where(within, standing.offered, 0)
-    crosses = jnp.any(within)
-    before = jnp.minimum(jnp.cumsum(offered, dtype=jnp.int32) - offered, order.lots)
-    lots = jnp.minimum(offered, order.lots - before)
+    qty, total = at.qty[1 - s], at.total[1 - s]
+    within = (qty > 0) & (free | (keys <= order.key))
+    first, last = standing.used, standing.used + order.lots
+    lots = jnp.minimum(total, last) - jnp.maximum(total - qty, first)
+    lots = jnp.where(within, jnp.maximum(lots, 0), 0)
     could = jnp.sum(lots, dtype=jnp.int32)
-    takes = accepted & crosses & (kind != OrderType.POST_ONLY) & ((kind != OrderType.FOK) | (could == order.lots))
+    takes = accepted & takes_some & (~takes_all | (could == order.lots))
     lots = jnp.where(takes, lots, 0)
     taken = jnp.where(takes, could, 0)
-    rests_too = (kind == OrderType.GTC) | ((kind == OrderType.POST_ONLY) & ~crosses)
-    rests = jnp.where(accepted & rests_too, order.lots - taken, 0)
+    rests_too = ~within[0] if rules.post_only else jnp.asarray(rules.order_type == OrderType.GTC)
+    rests = jnp.where(accepted & rests_too & ~order.market, order.lots - taken, 0)
     queue, unknown = _queue_on_arrival(s, order.key, at, rules)
     extra = jnp.sum(lots * (keys - keys[0]), dtype=jnp.int32)
-    short = within[-1] & (could < order.lots) & accepted & (kind != OrderType.POST_ONLY)
+    short = within[-1] & (could < order.lots) & accepted & takes_some
     result = _Result(rests, queue, taken, keys[0], extra, ((rests > 0) & unknown) | short)
-    left = jnp.where(order.comes, standing.offered - lots, standing.offered)
+    used = standing.used + jnp.where(order.comes, taken, 0)
     committed = standing.committed + jnp.where(order.comes, taken + rests, 0)
-    return _Standing(left, committed, counter), result
+    return _Standing(used, committed, counter), result
 
 
 def _accepted(

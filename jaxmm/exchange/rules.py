@@ -15,8 +15,8 @@ Array = Any
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("queue_counts", "no_queue", "partial", "order_type"),
-    meta_fields=("model", "n", "shares", "in_turn"),
+    data_fields=("queue_counts", "no_queue", "partial"),
+    meta_fields=("order_type", "model", "n", "shares", "in_turn"),
 )
 @dataclass(frozen=True)
 class Rules:
@@ -26,7 +26,7 @@ class Rules:
         queue_counts: bool, trades at our price and the displayed quantity move us (not in `penetration`); traced.
         no_queue: bool, nobody is ahead on arrival (`touch`); traced.
         partial: bool, fill no more than the volume that came; traced.
-        order_type: int32, the `OrderType` of every order; traced.
+        order_type: of every order.
         model: the queue model where it is probabilistic, and RISK_AVERSE for the others, which differ by numbers.
         n: exponent of the model.
         shares: several orders of a side share the volume of a trade (rule 7); without, each is offered all of it.
@@ -36,7 +36,7 @@ class Rules:
     queue_counts: Array
     no_queue: Array
     partial: Array
-    order_type: Array
+    order_type: OrderType = OrderType.POST_ONLY
     model: QueueModel = QueueModel.RISK_AVERSE
     n: float = 0.0
     shares: bool = False
@@ -48,12 +48,11 @@ class Rules:
         flags = (model.queue != QueueModel.PENETRATION, model.queue == QueueModel.TOUCH, model.partial)
         family = model.queue if model.queue.probabilistic else QueueModel.RISK_AVERSE
         counts, none, part = (jnp.asarray(flag) for flag in flags)
-        kind = jnp.int32(order_type)
         several = orders > 1
         takes = order_type != OrderType.POST_ONLY
-        return cls(counts, none, part, kind, family, model.n, model.partial and several, takes and several)
+        return cls(counts, none, part, order_type, family, model.n, model.partial and several, takes and several)
 
     @property
-    def post_only(self) -> Array:
-        """bool: what would take on arrival is rejected."""
-        return self.order_type == jnp.int32(OrderType.POST_ONLY)
+    def post_only(self) -> bool:
+        """Whether what would take on arrival is rejected."""
+        return self.order_type == OrderType.POST_ONLY

@@ -16,7 +16,7 @@ from jaxmm.evaluate.backtest import run, touch_range
 from jaxmm.exchange.account import Margin, Terms, at_volume, unit_of
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import net_pnl
-from jaxmm.exchange.replay import check_money, replay_of
+from jaxmm.exchange.replay import BATCH, check_money, replay_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.learn.dqn import DQN, DQNConfig
@@ -62,7 +62,7 @@ def env_params_of(config: Config, tape: Tape) -> Params:
     terms.check(tape.instrument, touch_range(tape), env.max_position_lots)
     tape = tape.priced(at_volume(tape.instrument, terms.volume_30d))
     return Params(
-        replay=replay_of(tape, latency_of(config), max(env.queue_levels, tape.levels)),
+        replay=replay_of(tape, latency_of(config), max(env.queue_levels, tape.levels), BATCH),
         rules=Rules.of(FillModel.parse(config.venue.fills)),
         actions=jax.tree.map(jnp.asarray, actions_of(config)),
         weights=_weights(env.reward),

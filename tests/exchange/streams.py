@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.exchange import replay
-from jaxmm.exchange.engine import BLOCK
+from jaxmm.exchange.engine import MOST_BLOCK
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID, Event
 from jaxmm.exchange.reference_replay import Known, ReferenceReplay, Wanted
@@ -126,7 +126,7 @@ def reference_of(tape: Tape, latency: Latency, model: FillModel, order_type: Ord
 def prepare(tape: Tape, latency: Latency) -> replay.Replay:
     """The tape for the engine, its events padded to their full number so that every tape has one shape."""
     prepared = replay.replay_of(tape, latency)
-    missing = tape.events + BLOCK - prepared.events.shape[0]
+    missing = tape.events + MOST_BLOCK - prepared.events.shape[0]
     rest = jnp.broadcast_to(prepared.events[-1], (missing, 4))
     return prepared.replace(prompt=False, one_arrival=False, events=jnp.concatenate([prepared.events, rest]))
 

@@ -28,7 +28,8 @@ def case(seed: int):
     rng = np.random.default_rng(seed)
     tape = random_tape(rng, EVENTS, int(rng.choice([5, 25, 40])), DECISIONS)
     latency = Latency(*(int(value) for value in rng.choice(LATENCIES, 2)))
-    model, post_only = MODES[seed % len(MODES)]
+    modes = MODES[seed // 36 % 2 :: 2]  # a batch has one order type
+    model, post_only = modes[seed % len(modes)]
     return tape, random_table(rng, tape), latency, model, post_only
 
 
@@ -41,7 +42,7 @@ def reference_sums(run, side: int, maker: bool | None = None) -> np.ndarray:
     return lots
 
 
-@pytest.mark.parametrize("batch", range(3))
+@pytest.mark.parametrize("batch", range(4))
 def test_the_engine_fills_what_the_plain_venue_fills(batch):
     cases = [case(seed) for seed in range(36 * batch, 36 * (batch + 1))]
     prepared = stack([prepare(tape, latency) for tape, _, latency, _, _ in cases])
@@ -66,7 +67,7 @@ def test_the_engine_fills_what_the_plain_venue_fills(batch):
         makers += sum(f.maker for f in run.fills)
         takers += sum(not f.maker for f in run.fills)
     assert makers > 800
-    assert takers > 100
+    assert takers > (10 if batch % 2 == 0 else 100)
 
 
 def resting_fills(step, first: int) -> list[tuple[int, int, int, int]]:

@@ -48,16 +48,16 @@ def quotes_near(tape: Tape, seed: int) -> Table:
     return Table(*(column.astype(np.int32) for column in columns), rng.random(d) < 0.01)
 
 
-def test_the_engine_fills_what_the_plain_venue_fills_on_a_recording(recorded):
+@pytest.mark.parametrize("kind", [OrderType.POST_ONLY, OrderType.GTC])
+def test_the_engine_fills_what_the_plain_venue_fills_on_a_recording(recorded, kind):
     tape = recorded.slice(300, 1500)
     table = quotes_near(tape, 1)
     prepared = replay.replay_of(tape, LATENCY, levels=500)
-    post_only = [model.partial for model in MODELS]
-    rules = stack([Rules.of(model, OrderType(only)) for model, only in zip(MODELS, post_only, strict=True)])
+    rules = stack([Rules.of(model, kind) for model in MODELS])
     batch = stack([prepared] * len(MODELS))
     steps = jax.tree.map(np.asarray, run_engine(batch, stack([table] * len(MODELS)), rules))
-    for i, (model, only) in enumerate(zip(MODELS, post_only, strict=True)):
-        run = run_reference(tape, table, LATENCY, model, only)
+    for i, model in enumerate(MODELS):
+        run = run_reference(tape, table, LATENCY, model, kind is OrderType.POST_ONLY)
         assert steps.outside[i].sum() == 0
         np.testing.assert_array_equal(steps.position[i], run.positions[1:], err_msg=model.name)
         for side, lots in ((BID, steps.bought[i]), (ASK, steps.sold[i])):
