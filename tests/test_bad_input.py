@@ -247,6 +247,7 @@ def test_a_config_typo_is_refused_before_anything_is_written(tmp_path, run, over
         ("split.train=0.9", "fractions are"),
         ("env.episode_steps=100000", "env.episode_steps is 100000"),
         ("learner.learning_rate=-1", "learning_rate is -1"),
+        ("venue.margin={balance: 0.001}", "a balance of 0.001 quote currency at leverage 1 opens 0 lots"),
     ],
 )
 def test_a_run_that_can_not_begin_leaves_nothing(tmp_path, override, says):

@@ -55,11 +55,17 @@ def actions_of(config: Config) -> Actions:
     return ContinuousActions.up_to(actions.max_offset, actions.lots)
 
 
+def check_position(config: Config, tape: Tape) -> None:
+    """Raises `InputError` where the largest position does not fit the engine's integers or our collateral."""
+    most = config.env.max_position_lots
+    check_money(tape, most)
+    terms_of(config).check(tape.instrument, touch_range(tape), most)
+
+
 def env_params_of(config: Config, tape: Tape) -> Params:
     """The environment over one part of the tape. Raises `InputError` where its money does not fit the engine."""
     env, terms = config.env, terms_of(config)
-    check_money(tape, env.max_position_lots)
-    terms.check(tape.instrument, touch_range(tape), env.max_position_lots)
+    check_position(config, tape)
     tape = tape.priced(at_volume(tape.instrument, terms.volume_30d))
     return Params(
         replay=replay_of(tape, latency_of(config), max(env.queue_levels, tape.levels), BATCH),

@@ -24,7 +24,7 @@ from jaxmm.learn.learner import Learner
 from jaxmm.learn.records import Records
 from jaxmm.policy.types import Quotes, View
 from jaxmm.runs.market import parts_of, tape_of
-from jaxmm.runs.task import check, env_params_of, learner_of, pass_over
+from jaxmm.runs.task import check, check_position, env_params_of, learner_of, pass_over
 
 CONFIG = "config.yaml"
 
@@ -47,6 +47,8 @@ def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool
     check(config)
     with _kept_config(config, run_dir, resume):
         parts = parts_of(config, tape_of(config, run_dir))
+        for part in (parts.train, parts.validate, parts.test):  # the last before hours of training, not after
+            check_position(config, part)
         learner = learner_of(config, check_params(env_params_of(config, parts.train)))
         validate = validator(learner, env_params_of(config, parts.validate))
     done = loop.train(
