@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from jaxmm.errors import InputError, nearest
-from jaxmm.exchange.latency import Latency as Latency
 
 INFINITE = 2**30
 """Stands for infinity in int32 queues, prices and event indices: two of them still fit."""

@@ -130,6 +130,14 @@ def test_amending_to_no_more_than_is_filled_cancels():
     assert not at.orders
 
 
+def test_amending_to_less_than_is_filled_cancels_too():
+    at = venue(PARTIAL)
+    at.place(1, BID, 99, 6)
+    at.on_event(Event(SELL_TRADE, 99, 14, 0))
+    assert [r.outcome for r in at.amend(1, 2)] == [Outcome.CANCELED]
+    assert not at.orders
+
+
 def test_a_cancel_can_lose_the_race_to_a_fill():
     at = venue()
     at.place(1, BID, 99, 4)

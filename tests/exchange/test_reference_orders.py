@@ -156,6 +156,28 @@ def test_reports_keep_their_order_and_an_answer_waits_for_what_came_before_it():
     assert done.positions == [0, 0, 0, 0, 2]
 
 
+def test_an_answer_is_not_back_before_the_reports_of_what_came_before_its_arrival():
+    # the event at 100 is reported at 140, and so the one at 106 is not reported sooner; the order arrives at 109
+    events = [(ts, Event(BID_DEPTH, 90, lots, 0)) for ts, lots in ((100, 1), (106, 2))]
+    latency = Latency(place=Constant(10), response=Recorded())
+    done = run(events, [99, 105, 125, 139, 140], latency, [Wanted(98, 5)], lag=[40, 2, 2, 2, 2])
+    assert [known.open_lots[BID][0] for known in done.views] == [0, 0, 0, 0, 5]
+
+
+def test_a_request_does_not_overtake_one_of_its_kind_that_was_sent_before_for_the_other_side():
+    buys = [(ts, Event(1, 105, 1, 0)) for ts in (130, 150, 151)]
+    latency = Latency(place=Recorded(), response=Constant())
+    done = run(buys, [100, 110, 200], latency, [Wanted(99, 1), Wanted(99, 1, 104, 9)], lag=[50, 5, 5])
+    assert [fill.event for fill in done.fills] == [4]  # sent at 110, it arrives at 150 behind the bid's order
+
+
+def test_an_order_waits_for_the_slower_cancel_of_its_group():
+    latency = Latency(place=Constant(1), cancel=Constant(20), amend=Constant(1), response=Constant())
+    trades = [sell(ts, 97, 1) for ts in (210, 220, 221)]
+    done = run(trades, [100, 200, 300], latency, [Wanted(98, 9), Wanted(99, 9)])
+    assert [(fill.event, fill.price) for fill in done.fills] == [(2, 98), (3, 98), (4, 99)]
+
+
 def test_flatten_cancels_all_and_closes_what_is_known_by_one_market_order():
     events = [sell(150, 98, 3)]
     wanted = [Wanted((99, 98), (2, 2), (105, 106), (1, 1)), Wanted(flatten=True)]

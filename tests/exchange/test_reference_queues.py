@@ -95,6 +95,17 @@ def test_what_was_traded_is_not_taken_for_cancelled():
     assert at.orders[1].queue_ahead == 3
 
 
+def test_what_was_traded_explains_one_change_of_the_displayed_size_only():
+    at = venue(POWER, (99, 6))
+    at.place(1, BID, 99, 4)
+    at.on_event(Event(BID_DEPTH, 99, 10, 6))
+    at.on_event(Event(SELL_TRADE, 99, 2, 0))
+    at.on_event(Event(BID_DEPTH, 99, 8, 10))
+    assert at.orders[1].queue_ahead == 4
+    at.on_event(Event(BID_DEPTH, 99, 4, 8))  # 4 ahead and 4 behind: half of the four cancelled were ahead
+    assert at.orders[1].queue_ahead == 2
+
+
 def test_a_displayed_size_that_falls_never_fills_by_itself():
     at = venue(POWER, (99, 6))
     at.place(1, BID, 99, 4)
@@ -126,13 +137,14 @@ def test_in_full_mode_the_first_whole_lot_past_us_fills_the_order():
 
 
 def test_several_estimated_orders_share_what_a_trade_offers_but_all_count_what_it_printed():
-    at = venue(FillModel(QueueModel.POWER, partial=True, n=1.0), (99, 6))
+    at = venue(FillModel(QueueModel.POWER, partial=True, n=1.0), (99, 20))
     at.place(1, BID, 100, 4)
     at.place(2, BID, 99, 4)
+    at.on_event(Event(BID_DEPTH, 99, 40, 20))
     assert bought(at.on_event(Event(SELL_TRADE, 99, 5, 0))) == {1: 4}
-    assert at.orders[2].queue_ahead == 5
-    at.on_event(Event(BID_DEPTH, 99, 1, 6))  # all five that are gone were traded: none was cancelled
-    assert at.orders[2].queue_ahead == 1
+    assert at.orders[2].queue_ahead == 19
+    at.on_event(Event(BID_DEPTH, 99, 35, 40))  # all five that are gone were traded: none was cancelled
+    assert at.orders[2].queue_ahead == 19
 
 
 @pytest.mark.parametrize(
