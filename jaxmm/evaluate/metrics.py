@@ -183,14 +183,23 @@ def liquidation(backtest: Backtest, net_equity: np.ndarray) -> tuple[float, floa
 
 def bar_length_s(backtest: Backtest) -> int:
     """The longest of 60, 10 and 1 s that cuts the backtest into at least 100 bars; 1 s for a shorter one."""
-    span_s = float(backtest.ts_ns[-1] - backtest.ts_ns[0]) / 1e9
+    return bar_seconds(backtest.ts_ns)
+
+
+def bar_seconds(ts_ns: np.ndarray) -> int:
+    """The same of decision times int64 [D]."""
+    span_s = float(ts_ns[-1] - ts_ns[0]) / 1e9
     return next((length for length in BAR_LENGTHS_S if span_s / length >= ENOUGH_BARS), BAR_LENGTHS_S[-1])
+
+
+def bar_of(ts_ns: np.ndarray, bar_s: int) -> np.ndarray:
+    """The bar that each decision's increment counts in, int64 [D]."""
+    return np.maximum(ts_ns - ts_ns[0] - 1, 0) // (bar_s * 10**9)
 
 
 def bars(backtest: Backtest, bar_s: int) -> np.ndarray:
     """Net P&L of each bar (t_0 + b·bar, t_0 + (b+1)·bar], settlement currency, float64 [B]; the last may be short."""
-    since_start = backtest.ts_ns - backtest.ts_ns[0]
-    bar = np.maximum(since_start - 1, 0) // (bar_s * 10**9)
+    bar = bar_of(backtest.ts_ns, bar_s)
     pnl = np.zeros(int(bar[-1]) + 1, np.int64)
     np.add.at(pnl, bar, backtest.pnl)
     return pnl * float(backtest.unit) - np.bincount(bar, weights=backtest.fee + backtest.funding)
