@@ -4,7 +4,6 @@ D decisions · N events · K levels · F features; M orders a side. Money is an 
 """
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,9 +28,10 @@ from jaxmm.exchange.engine import (
 from jaxmm.exchange.funding import funding_due
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import Money, Step, book, money_of
+from jaxmm.exchange.limits import Limits
 from jaxmm.exchange.requests import Account, Arrival, Counter, Group, LimitNumbers, amend, cancel, group_of, place
 from jaxmm.exchange.rules import Rules
-from jaxmm.exchange.timeline import Timeline, timeline
+from jaxmm.exchange.timeline import Timeline, request_windows, timeline
 from jaxmm.exchange.types import INFINITE
 from jaxmm.instrument import INT32_MAX
 from jaxmm.policy.types import Quotes, View
@@ -107,7 +107,7 @@ class Replay:
     windows: Array | None  # int32 [D], of `timeline.request_windows`; None without limits
     first_event: Array  # int32, place on the tape of events[0], from which `time` counts
     reading: Reading
-    prompt: bool  # every group is answered by the next decision
+    prompt: bool  # every group arrives at once, and is answered by the next decision
     one_arrival: bool  # cancels, amends and new orders arrive together
 
     @property
@@ -158,19 +158,13 @@ class Replay:
 
         The fields of `quotes` are scalars, or int32 [M].
         """
-        time = self.time
         sides = tuple(self._send(side, s, quotes, position, k) for s, side in enumerate((venue.bid, venue.ask)))
         pending = tuple(p for _, p in sides)
         orders = tuple(o for o, _ in sides)
         bid_quote, ask_quote = _quoted(orders[0], pending[0], k), -_quoted(orders[1], pending[1], k)
         none = tuple(_nothing(o) for o in orders)
         now = _Progress(orders, none, none, none, (jnp.asarray(False),) * 2, jnp.int32(0), venue.counter)
-        first, stop = time.known[k], time.known[k + 1]
-        for cut, arriving in self._cuts(pending, k, stop):
-            now = self._apply(now, first, cut, rules)
-            now = self._arrive(now, pending, position, cut, arriving, rules)
-            first = cut
-        now = self._apply(now, first, stop, rules)
+        now = self._through(now, pending, position, k, rules)
         after, fills = [], []
         for s in range(2):
             side, taking = self._know(now, pending[s], s, k + 1)
@@ -199,20 +193,25 @@ class Replay:
             return side.orders, new
         return side.orders, _select(_is_free(side, k) & group.some, new, side.pending)
 
-    def _cuts(self, pending: tuple[Pending, ...], k: Array, stop: Array) -> Iterator[tuple[Array, tuple[str, ...]]]:
-        """Event indices in ascending order at which requests may arrive, and which kinds do."""
-        kinds: tuple[str, ...] = ("cancel", "amend", "place")
-        if self.prompt and self.one_arrival:
-            yield self.time.place[k], kinds
-        elif self.prompt:
-            for kind in kinds:
-                yield getattr(self.time, kind)[k], (kind,)
-        else:
-            times = ("place",) if self.one_arrival else kinds
-            cuts = [jnp.where(p.waits, getattr(self.time, t)[p.sent], stop) for p in pending for t in times]
-            in_order = jnp.sort(jnp.minimum(jnp.stack(cuts), stop))
-            for i in range(len(cuts)):
-                yield in_order[i], kinds
+    def _through(
+        self, now: _Progress, pending: tuple[Pending, ...], position: Array, k: Array, rules: Rules
+    ) -> _Progress:
+        """The step after all that happens at the venue until decision k + 1: events, and requests that arrive."""
+        first, stop = self.time.known[k], self.time.known[k + 1]
+        if self.prompt:
+            cut = self.time.place[k]
+            now = self._arrive(self._apply(now, first, cut, rules), pending, position, cut, rules)
+            return self._apply(now, cut, stop, rules)
+        kinds = ("place",) if self.one_arrival else ("cancel", "amend", "place")
+        cuts = [jnp.where(p.waits, getattr(self.time, kind)[p.sent], stop) for p in pending for kind in kinds]
+        until = jnp.sort(jnp.minimum(jnp.stack([*cuts, stop]), stop))
+
+        def part(now: _Progress, span: tuple[Array, Array]) -> tuple[_Progress, None]:
+            now = self._apply(now, span[0], span[1], rules)
+            return self._arrive(now, pending, position, span[1], rules), None
+
+        start = jnp.concatenate([first[None], until[:-1]])
+        return jax.lax.scan(part, now, (start, until))[0]
 
     def _apply(self, now: _Progress, first: Array, stop: Array, rules: Rules) -> _Progress:
         """The step after the market's events [first, stop)."""
@@ -224,15 +223,9 @@ class Replay:
         return now._replace(orders=orders, before=tuple(before), after=tuple(after))
 
     def _arrive(
-        self,
-        now: _Progress,
-        pending: tuple[Pending, ...],
-        position: Array,
-        cut: Array,
-        kinds: tuple[str, ...],
-        rules: Rules,
+        self, now: _Progress, pending: tuple[Pending, ...], position: Array, cut: Array, rules: Rules
     ) -> _Progress:
-        """The step after the requests that arrive at event `cut`."""
+        """The step after the requests that arrive up to event `cut`: cancels and amends, then new bids and new asks."""
         orders, taking, placed = list(now.orders), list(now.taking), list(now.placed)
         outside, counter = now.outside, now.counter
 
@@ -242,27 +235,29 @@ class Replay:
             return pending[s].waits & ~now.placed[s] & (getattr(self.time, kind)[pending[s].sent] <= cut)
 
         for s in range(2):
-            group = pending[s].group
-            if "cancel" in kinds:
-                orders[s] = cancel(orders[s], group, due(s, "cancel"))
-            if "amend" in kinds:
-                window = self._window(pending[s].sent)
-                orders[s], counter = amend(orders[s], group, due(s, "amend"), window, counter, self.limits)
+            group, sent = pending[s].group, pending[s].sent
+            orders[s] = cancel(orders[s], group, due(s, "cancel"))
+            orders[s], counter = amend(orders[s], group, due(s, "amend"), self._window(sent), counter, self.limits)
         for s in range(2):
-            if "place" in kinds:
-                sent = pending[s].sent
-                at = Arrival(self.time.book_price[sent], self.time.book_qty[sent], self.total[sent], self._window(sent))
-                filled = _total(now.before[0], now.after[0], taking[0]) - _total(now.before[1], now.after[1], taking[1])
-                held = position + filled
-                if not self.prompt:
-                    held += jnp.sum(pending[0].taking.lots - pending[1].taking.lots, dtype=jnp.int32)
-                arrives = due(s, "place")
-                result, counter = place(
-                    s, orders[s], pending[s].group, arrives, sent, at, Account(held, counter), rules, self.limits
-                )
-                orders[s], outside = result.orders, outside + result.outside
-                taking[s] = _added(taking[s], result.taking, arrives)
-                placed[s] = placed[s] | arrives
+            group, sent, arrives = pending[s].group, pending[s].sent, due(s, "place")
+            book = (self.time.book_price[sent], self.time.book_qty[sent], self.total[sent])
+            filled = _total(now.before[0], now.after[0], taking[0]) - _total(now.before[1], now.after[1], taking[1])
+            if not self.prompt:
+                filled += _total(pending[0].taking) - _total(pending[1].taking)
+            result, counter = place(
+                s,
+                orders[s],
+                group,
+                arrives,
+                sent,
+                Arrival(*book, self._window(sent)),
+                Account(position + filled, counter),
+                rules,
+                self.limits,
+            )
+            orders[s], outside = result.orders, outside + result.outside
+            taking[s] = _added(taking[s], result.taking, arrives)
+            placed[s] = placed[s] | arrives
         return now._replace(
             orders=tuple(orders), taking=tuple(taking), placed=tuple(placed), outside=outside, counter=counter
         )
@@ -295,10 +290,13 @@ def check_money(tape: Tape, max_position_lots: int) -> None:
         )
 
 
-def replay_of(tape: Tape, latency: Latency, levels: int | None = None, reading: Reading = ONE) -> Replay:
+def replay_of(
+    tape: Tape, latency: Latency, levels: int | None = None, reading: Reading = ONE, limits: Limits | None = None
+) -> Replay:
     """Prepares a tape for the device, with `levels` of the exchange's book a side on arrival (the tape's if not given).
 
-    `reading` is `ONE` for a backtest and `BATCH` for many environments at once.
+    `reading` is `ONE` for a backtest and `BATCH` for many environments at once. Without `limits` the venue accepts
+    every order, and what it would count costs nothing.
 
     Raises `InputError` where prices or quantities do not fit the engine's integers.
     """
@@ -322,11 +320,11 @@ def replay_of(tape: Tape, latency: Latency, levels: int | None = None, reading: 
         time=time._replace(**indices),
         money=money_of(tape.instrument, funding_due(tape, latency)),
         lot=np.asarray(tape.instrument.lot_size, jnp.result_type(float)),
-        limits=None,
-        windows=None,
+        limits=None if limits is None else LimitNumbers.of(limits),
+        windows=None if limits is None else request_windows(tape.ts_ns, tape.lag_ns, latency, limits.window_ns),
         first_event=np.int32(first),
         reading=reading,
-        prompt=time.prompt,
+        prompt=time.prompt and time.one_arrival,
         one_arrival=time.one_arrival,
     )
     return jax.tree.map(jnp.asarray, arrays)

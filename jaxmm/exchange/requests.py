@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmm.exchange.engine import Filled, Orders, filled_lots, open_lots
+from jaxmm.exchange.limits import Limits
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import INFINITE, OrderType
 
@@ -42,6 +43,11 @@ class LimitNumbers(NamedTuple):
     min_notional: Array
     max_position_lots: Array
     max_requests: Array
+
+    @classmethod
+    def of(cls, limits: Limits) -> "LimitNumbers":
+        """From the settings."""
+        return cls(*(jnp.int32(getattr(limits, name)) for name in cls._fields))
 
 
 class Arrival(NamedTuple):
