@@ -20,7 +20,11 @@ from typing import Any
 from bench_measure import ONE_THREAD, SIZES, Figure, Plan, in_own_process, seconds_of, single, spread
 
 RECORDING = Path("../shared/data/binance_usdm/btcusdt_20240808.gz")
-SECTIONS = ("import", "environment", "training", "bundle", "start-up")
+SECTIONS = ("import", "environment", "training", "bundle", "start-up", "peer")
+PEER = Path(".venv-peers/bin/python")
+EXACT = {"JAX_ENABLE_X64": "1"}  # a probabilistic queue agrees with the peer's to the last fill in 64 bits
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+ALL_CORES = {"JAX_NUM_CPU_DEVICES": str(CORES)}  # environments are split among them
 ASK_HELP = (sys.executable, "-c", "from jaxmm.cli import main; main()", "--help")
 
 
@@ -49,7 +53,7 @@ def machine() -> dict[str, Any]:
     return {
         "device": ", ".join(_in_own_process("bench_environment", "device_names")[0]),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": CORES,
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         **{name: version(name) for name in ("jaxmm", "jax", "jaxlib", "flax", "numpy")},
@@ -64,7 +68,17 @@ def start_up(plan: Plan) -> list[Figure]:
 
 
 def _measured(plan: Plan, sections: Sequence[str]) -> Iterator[list[Figure]]:
-    """The figures of each section as they come. The tape is built in any case: the later sections need it."""
+    """The figures of each section as they come."""
+    if set(sections) & {"import", "environment", "training", "bundle"}:
+        yield from _of_ourselves(plan, sections)
+    if "start-up" in sections:
+        yield start_up(plan)
+    if "peer" in sections:
+        yield from _beside_the_peer(plan)
+
+
+def _of_ourselves(plan: Plan, sections: Sequence[str]) -> Iterator[list[Figure]]:
+    """The tape is built in any case: the later sections need it."""
     if "import" in sections:
         yield _with_peak("bench_import", "import_figures", plan)
     tape = _with_peak("bench_import", "tape_figures", plan)
@@ -80,8 +94,21 @@ def _measured(plan: Plan, sections: Sequence[str]) -> Iterator[list[Figure]]:
         if "bundle" in sections:
             _in_own_process("bench_training", "leave_bundle", plan, algorithm)
             yield _with_peak("bench_bundle", "bundle_figures", plan, algorithm, environment=ONE_THREAD)
-    if "start-up" in sections:
-        yield start_up(plan)
+
+
+def _beside_the_peer(plan: Plan) -> Iterator[list[Figure]]:
+    """Us and hftbacktest on one feed; nothing, and a line that says so, where it is not installed."""
+    if not PEER.exists():
+        print("peer: hftbacktest is not installed here; ./scripts/peer-setup does it")
+        return
+    for clock in ("100ms", "10ms"):
+        for model in ("risk_averse", "power3(3)"):
+            yield _with_peak("bench_peer", "quoting_figures", plan, clock, model, environment=EXACT)
+    yield _with_peak("bench_peer", "grid_figures", plan)
+    for batch in plan.sizes.feed_batches:
+        for random_starts in (False, True):
+            yield _with_peak("bench_peer", "batch_figures", plan, batch, random_starts, environment=ALL_CORES)
+    yield _with_peak("bench_peer", "sweep_figures", plan, environment=ALL_CORES)
 
 
 def _with_peak(module: str, name: str, *arguments: Any, **keywords: Any) -> list[Figure]:

@@ -41,12 +41,30 @@ class Sizes(NamedTuple):
     observations: int  # compared between numpy and Flax
     quotes: int  # decisions of one timed run of the bundle
     seconds: float  # length of the synthetic market, where there is no recording
+    feed_seconds: float  # length of the feed that the peer and we run on
+    feed_batches: tuple[int, ...]  # environments side by side there
+    feed_sets: int  # parameter sets of the sweep there
 
 
 DQN = {"algorithm": "dqn", "num_envs": 16, "num_iterations": 512}
 PPO = {"algorithm": "ppo", "num_envs": 256, "num_steps": 32}
-FULL = Sizes(7, (1, 256, 4096), 80_000, 12, (1, 4), {"ppo": PPO, "dqn": DQN}, 100_000, 20_000, 600.0)
-QUICK = FULL._replace(repeats=3, env_steps=20_000, updates=5, quotes=5_000)
+FULL = Sizes(
+    repeats=7,
+    batches=(1, 256, 4096),
+    env_steps=80_000,
+    updates=12,
+    seeds=(1, 4),
+    learners={"ppo": PPO, "dqn": DQN},
+    observations=100_000,
+    quotes=20_000,
+    seconds=600.0,
+    feed_seconds=15_700.0,
+    feed_batches=(256, 1024, 4096),
+    feed_sets=1000,
+)
+QUICK = FULL._replace(
+    repeats=3, env_steps=20_000, updates=5, quotes=5_000, feed_seconds=1_570.0, feed_batches=(256, 1024)
+)
 TINY = Sizes(
     repeats=2,
     batches=(4,),
@@ -57,6 +75,9 @@ TINY = Sizes(
     observations=500,
     quotes=100,
     seconds=180.0,
+    feed_seconds=20.0,
+    feed_batches=(4,),
+    feed_sets=8,
 )
 SIZES = {"full": FULL, "quick": QUICK, "tiny": TINY}
 

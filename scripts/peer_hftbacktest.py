@@ -268,16 +268,16 @@ def asset_of(facts, feed, queue, entry_ns, response_ns):
 def run(job):
     """Runs a job's parameter sets one after another and returns what it took.
 
-    Returns the wall seconds of each run alone, without building or compiling, the events and decisions of one run, the
-    position, balance, fee and trades at the end of the last, and the peak memory of this process in MiB. With `out`,
-    the last run's records are written there, compressed.
+    Returns the wall seconds of each run alone, without building or compiling; the position in lots and the trades at
+    the end of each; the events and decisions of one run; and the peak memory of this process in MiB. With `out`, the
+    last run's records are written there, compressed.
     """
     facts, feed, ts = load(job["feed"])
     ts = ts[: job.get("decisions", len(ts))]
     strategy, names = STRATEGIES[job["strategy"]]
     first_ts = first_of(feed)
     ints, floats = np.zeros((len(ts), 6), np.int64), np.zeros((len(ts), 3))
-    walls = []
+    walls, ends = [], []
     for values in job["params"]:
         params = np.array([values[name] for name in names], np.int64)
         asset = asset_of(facts, feed, job["queue"], job["entry_ns"], job["response_ns"])
@@ -289,16 +289,14 @@ def run(job):
         hbt.close()
         if code:
             raise RuntimeError(f"hftbacktest stopped with code {code}")
+        ends.append((int(ints[-1, 0]), int(ints[-1, 1])))
     if "out" in job:
         np.savez_compressed(job["out"], ints=ints, floats=floats)
     return {
         "walls": walls,
+        "ends": ends,
         "events": int(len(feed) - 1),
         "decisions": len(ts),
-        "position": int(ints[-1, 0]),
-        "trades": int(ints[-1, 1]),
-        "balance": float(floats[-1, 1]),
-        "fee": float(floats[-1, 2]),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
