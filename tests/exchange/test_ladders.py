@@ -13,7 +13,7 @@ from jaxmm.exchange.limits import Limits
 from jaxmm.exchange.reference import ASK, BID
 from jaxmm.exchange.replay import Replay, Step, replay_of
 from jaxmm.exchange.rules import Rules
-from jaxmm.exchange.types import FillModel
+from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.policy.types import Quotes
 from tests.exchange.ladders import Case, LadderTable, random_case, reference_run
 
@@ -65,8 +65,9 @@ def test_a_ladder_fills_as_on_the_plain_venue(seed, orders):
 
 @pytest.mark.parametrize("model", ["risk_averse:partial", "power3(3)", "touch"])
 def test_answers_by_the_next_decision_are_a_special_case_of_late_ones(model):
+    limits = Limits(max_requests=3, window_ns=30)
     case = random_case(1, 2)._replace(
-        latency=Latency(3, 2), model=FillModel.parse(model), limits=Limits(max_requests=3)
+        latency=Latency(3, 2), model=FillModel.parse(model), order_type=OrderType.GTC, limits=limits
     )
     quick, general = engine_run(case), engine_run(case, general=True)
     assert check(case, quick) > 20
