@@ -14,12 +14,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import numpy as np
 from peer_client import ROOT, Peer, two_quotes
 from peer_feed import LocalEvents, local_events, write_feed
+from peer_grid import GridParams
+from peer_ours import compiled_path
 
 sys.path.insert(0, str(ROOT))
 from jaxmm.data.store import open_store
 from jaxmm.exchange.latency import Latency
+from jaxmm.exchange.replay import replay_of
+from jaxmm.exchange.rules import Rules
+from jaxmm.exchange.types import FillModel
 from jaxmm.markets.synthetic import BENCHMARK_SECONDS, SyntheticMarket, SyntheticStore
 from jaxmm.tape.build import build_tape
 from jaxmm.tape.rows import EventStore
@@ -39,6 +45,8 @@ class Feed(NamedTuple):
     params: tuple[Params, ...]
 
 
+GRID = GridParams(half_spread=1, skew=1, interval=1, orders=20, lots=5, max_position_lots=150)
+GRID_MODELS = ("risk_averse", "power3(3)")
 SYNTHETIC = Feed("synthetic", "100ms", (NEAR, SHY, INSIDE))
 RECORDED = (
     Feed("binance_usdm_btcusdt", "100ms", (NEAR, SHY, INSIDE, DEEP)),
@@ -62,6 +70,28 @@ def on_feed(peer: Peer, feed: Feed, store: EventStore, work: Path, models: Seque
     for model in models:
         for params in feed.params:
             yield compared(peer, name, tape, folder, model, params, LATENCY)
+
+
+def on_grid(peer: Peer, feed: Feed, work: Path, models: Sequence[str]) -> Iterator[Answer]:
+    """Twenty orders a side on the feed that `on_feed` left: position, trades and cash at every decision."""
+    tape, folder = Tape.open(work / f"{feed.name}-{feed.clock}"), work / f"{feed.name}-{feed.clock}-feed"
+    replay, mid = replay_of(tape, LATENCY, 3 * tape.levels), tape.book_price[1:, :, 0].sum(axis=1, dtype=np.int64)
+    for model in models:
+        rules = Rules.of(FillModel.parse(model), orders=GRID.orders)
+        known = compiled_path(replay, GRID.quoter, GRID.max_position_lots, rules, GRID.orders).run()
+        position, traded, pnl, outside = (np.asarray(values).astype(np.int64) for values in known)
+        job = two_quotes(folder, model, LATENCY, [GRID]) | {"strategy": "grid"}
+        theirs = peers_run(tape, *peer.records(**job))
+        wrong = position != theirs.position[1:]
+        wrong |= np.cumsum(traded) != GRID.lots * theirs.trades[1:]
+        wrong |= np.cumsum(pnl) - position * mid != 2 * theirs.cash[1:]
+        figures = f"{tape.decisions} decisions, {theirs.trades[-1]} trades, {outside.sum()} unknown queues"
+        different = f"; differs at {wrong.sum()} decisions, first {np.argmax(wrong) + 1}" if wrong.any() else ""
+        yield (
+            f"{feed.name}, {feed.clock}, grid of 40, {model}",
+            not different and not outside.any(),
+            figures + different,
+        )
 
 
 def on_coarse_clock(peer: Peer, store: EventStore, work: Path, models: Sequence[str]) -> Iterator[Answer]:
@@ -112,7 +142,10 @@ def main() -> None:
         found += [(feed, open_store(stores[feed.name])) for feed in RECORDED if feed.name in stores]
         busy = SyntheticStore(SyntheticMarket.benchmark(), seed=2, seconds=300)
         runs = [on_ties(peer, work, asked.models), on_coarse_clock(peer, busy, work, asked.models)]
-        runs += [on_feed(peer, feed, store, work, asked.models) for feed, store in found]
+        for feed, store in found:
+            runs.append(on_feed(peer, feed, store, work, asked.models))
+            if feed.clock == "100ms":
+                runs.append(on_grid(peer, feed, work, [model for model in GRID_MODELS if model in asked.models]))
         for answer in chain.from_iterable(runs):
             print(json.dumps(answer), flush=True)
 
