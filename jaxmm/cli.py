@@ -167,17 +167,46 @@ def backtest(
         str | None, typer.Option(help="Collateral: balance,leverage,maintenance rate, such as 0.5,20,0.004.")
     ] = None,
     volume_30d: Annotated[float, typer.Option(help="Traded in the 30 days before: it picks the fee tier.")] = 0.0,
+    grid: Annotated[list[str] | None, typer.Option(metavar="A=LIST", help="Sweep: a=1,2,4 or a=1:4:.5.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Sweep: draw this many sets from --range.")] = None,
+    range_: Annotated[
+        list[str] | None,
+        typer.Option("--range", metavar="A=LOW:HIGH", help="What is drawn, such as a=1:4 or a=.01:1:log."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Sweep: of --sample.")] = 0,
+    engine: Annotated[str | None, typer.Option(help="Sweep: window or event; by itself the fastest exact one.")] = None,
+    top: Annotated[int, typer.Option(help="Sweep: run this many of the best again on the event engine.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Sweep: the folder of its table and heat map.")] = None,
     json_out: Json = False,
 ) -> None:
-    """Runs a strategy or a bundle over a tape on the event engine.
+    """Runs a strategy or a bundle over a tape on the event engine; with --grid or --sample, many settings at once.
 
     Example: jaxmm backtest fixed_spread --tape tape --set half_spread_ticks=2 --json
+
+    Example: jaxmm backtest skewed_spread --tape tape --grid half_spread_ticks=.5:3:.5 --out sweep
     """
     from jaxmm.exchange.account import Terms
     from jaxmm.runs.backtesting import backtest as run_backtest
     from jaxmm.runs.backtesting import parse_margin
 
     settings, terms = _settings(set_ or []), Terms(volume_30d, None if margin is None else parse_margin(margin))
+    if grid or sample is not None or range_:
+        from jaxmm.runs.sweeping import Wanted, sweep_settings, text
+
+        if fills_out is not None:
+            raise InputError("--fills-out: a sweep keeps no fills; run one of its sets alone")
+        if max_position_lots is not None:
+            settings = {"max_position_lots": max_position_lots} | settings
+        wanted = Wanted(grid or [], sample, range_ or [], seed, engine, top, out)
+        with _bar("sweeping") as progress:
+            answer = sweep_settings(quoter, tape, fills, latency, settings, terms, wanted, progress)
+        if json_out:
+            _answer(answer, json_out)
+        else:
+            print(text(answer))
+        return
+    if out is not None or engine is not None:
+        raise InputError(f"{'--out' if out else '--engine'} belongs to a sweep; give --grid or --sample")
     _answer(run_backtest(quoter, tape, fills, latency, settings, max_position_lots, fills_out, terms), json_out)
 
 
@@ -239,6 +268,12 @@ def _progress(verb: str, unit: str) -> Any:
     from jaxmm.progress import counter
 
     return counter(verb, unit)
+
+
+def _bar(verb: str) -> Any:
+    from jaxmm.progress import bar
+
+    return bar(verb)
 
 
 if __name__ == "__main__":

@@ -90,9 +90,6 @@ class Sums:
 
     def scores(self, span_s: float) -> Scores:
         """Of all that was added, over `span_s` seconds."""
-        maker_fees, taker_fees = (
-            m * rate * self.unit for m, rate in zip((self.maker, self.taker), self.rates, strict=True)
-        )
         return Scores(
             net_pnl=self._net(self.pnl, self.maker, self.taker, self.funding),
             gross_pnl=self.pnl * self.unit,
