@@ -95,14 +95,41 @@ class Collateral(Section):
     """Fraction of notional under which equity must not fall."""
 
 
+class VenueLimits(Section):
+    """What the venue accepts: an order outside is rejected. In ticks and lots; see `jaxmm.exchange.limits.Limits`."""
+
+    tick_step: int = Field(default=1, ge=1)
+    """Ticks that a price is a multiple of."""
+    lot_step: int = Field(default=1, ge=1)
+    """Lots that a quantity is a multiple of."""
+    min_lots: int = Field(default=1, ge=1)
+    """Smallest quantity."""
+    min_notional: int = Field(default=0, ge=0, lt=2**30)
+    """Smallest price · quantity, in tick·lots."""
+    max_position_lots: int = Field(default=2**30, ge=0, le=2**30)
+    """Largest position that open orders may lead to, long or short."""
+    max_requests: int = Field(default=2**30, ge=0, le=2**30)
+    """Amends and new orders that a window takes; cancels are free."""
+    window_ns: int = Field(default=1_000_000_000, ge=1)
+    """Length of a window of the venue's clock."""
+
+
 class Venue(Section):
     """How late we are and what fills us."""
+
+    engine: Literal["auto", "window", "event"] = "auto"
+    """What a decision in training and validation runs on: `window` looks its fills up, `event` replays every event;
+    `auto` takes windows where they are exact. Fills are the same; baselines and reports always run on events."""
 
     latency: str = "10ms"
     """Delays of requests and reports: `10ms`, `5ms,20ms` for entry and response, or by name, as in
     `entry=10ms,cancel=5ms,response=lognormal(10ms,0.5,7)`; see `jaxmm.exchange.latency.Latency.parse`."""
     fills: str = "risk_averse"
-    """Fill model to train under: `risk_averse`, `penetration` or `touch`; `:partial` behind it for partial fills."""
+    """Fill model to train under: `risk_averse`, `penetration`, `touch`, `power3(3)`, …; `:partial` behind it."""
+    order_type: Literal["post_only", "gtc", "ioc", "fok", "market"] = "post_only"
+    """What an order may do on arrival; `post_only` is rejected where it would take."""
+    limits: VenueLimits | None = None
+    """What the venue accepts; none: every order."""
     volume_30d: float = Field(default=0.0, ge=0)
     """What we traded in the 30 days before, in settlement currency: it picks the instrument's fee tier."""
     margin: Collateral | None = None

@@ -17,10 +17,11 @@ from jaxmm.exchange.engine import Filled
 from jaxmm.exchange.funding import known_at
 from jaxmm.exchange.latency import Latency, requests_arrive
 from jaxmm.exchange.ledger import Step
+from jaxmm.exchange.limits import Limits
 from jaxmm.exchange.replay import Replay, check_money, replay_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel, OrderType
-from jaxmm.policy.types import Quoter, within_position
+from jaxmm.policy.types import Quoter, orders_of, within_position
 from jaxmm.tape.tape import Tape
 
 Array = Any
@@ -39,7 +40,7 @@ def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) 
         venue, stepped = replay.step(venue, position, quotes, k, rules)
         return (venue, stepped.position), stepped
 
-    start = (replay.empty_venue(rules), jnp.int32(0))
+    start = (replay.empty_venue(rules, orders_of(quoter)), jnp.int32(0))
     decisions = jnp.arange(replay.decisions - 1, dtype=jnp.int32)
     return jax.lax.scan(body, start, decisions)[1]
 
@@ -58,9 +59,12 @@ def backtest(
     model: FillModel,
     max_position_lots: int,
     order_type: OrderType = OrderType.POST_ONLY,
+    limits: Limits | None = None,
     terms: Terms = LOWEST_TIER,
 ) -> Backtest:
     """The quoter's run over the tape, checked to add up; fees, funding and margin are those of our `terms`.
+
+    The probabilistic queue models run in float64.
 
     Where a quote lies beyond the levels that are held of the exchange's book, the run is made again with more of them.
     Raises `InputError` where `MOST_LEVELS` do not suffice, because the queue would be a guess, and where the collateral
@@ -68,10 +72,12 @@ def backtest(
     """
     check_money(tape, max_position_lots)
     terms.check(tape.instrument, touch_range(tape), max_position_lots)
-    rules, limit, levels = Rules.of(model, order_type), jnp.int32(max_position_lots), tape.levels
+    levels = tape.levels
     while True:
-        replay = replay_of(tape, latency, levels)
-        steps = jax.tree.map(np.asarray, _run(replay, quoter, limit, rules))
+        with jax.enable_x64(model.queue.probabilistic):
+            replay = replay_of(tape, latency, levels, limits=limits)
+            rules = Rules.of(model, order_type, orders_of(quoter))
+            steps = jax.tree.map(np.asarray, _run(replay, quoter, jnp.int32(max_position_lots), rules))
         outside = np.flatnonzero(steps.outside)
         if not len(outside):
             return to_backtest(tape, steps, replay, name, latency, model, terms)

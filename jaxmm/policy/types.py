@@ -24,7 +24,7 @@ class View(NamedTuple):
 
 
 class Quotes(NamedTuple):
-    """What a quoter wants resting from now on: at most one order a side."""
+    """What a quoter wants resting from now on: one order a side, or a ladder of M, then int32 [M] each."""
 
     bid_ticks: Array  # int32
     bid_lots: Array  # int32, 0 is no quote
@@ -34,7 +34,10 @@ class Quotes(NamedTuple):
 
 
 class Quoter(Protocol):
-    """A strategy or a policy. Implementations are NamedTuples of numbers, so that JAX can batch over parameters."""
+    """A strategy or a policy. Implementations are NamedTuples of numbers, so that JAX can batch over parameters.
+
+    One that quotes ladders says how many orders a side they have at most by a property `orders`.
+    """
 
     def quote(self, view: View, xp: ModuleType) -> Quotes:
         """Quotes for one view; `xp` is `numpy` or `jax.numpy`."""
@@ -48,10 +51,20 @@ def passive(bid_ticks: Array, ask_ticks: Array, view: View, xp: ModuleType) -> t
     return bid, ask
 
 
+def orders_of(quoter: Quoter) -> int:
+    """The most orders a side that the quoter wants at once."""
+    return int(getattr(quoter, "orders", 1))
+
+
 def within_position(quotes: Quotes, position_lots: Array, max_position_lots: Array, xp: ModuleType) -> Quotes:
-    """The quotes without a side whose whole fill would carry the position beyond ±`max_position_lots`."""
-    bid_fits = position_lots + quotes.bid_lots <= max_position_lots
-    ask_fits = position_lots - quotes.ask_lots >= -max_position_lots
+    """The quotes without a side whose whole fill would carry the position beyond ±`max_position_lots`.
+
+    Of a ladder the first orders stay, as many as may be filled together.
+    """
+    ladder = getattr(quotes.bid_lots, "ndim", 0)
+    bids, asks = (xp.cumsum(lots) if ladder else lots for lots in (quotes.bid_lots, quotes.ask_lots))
+    bid_fits = position_lots + bids <= max_position_lots
+    ask_fits = position_lots - asks >= -max_position_lots
     return quotes._replace(
         bid_lots=quotes.bid_lots * xp.int32(bid_fits),  # a product is ten times faster than `where` on numpy's scalars
         ask_lots=quotes.ask_lots * xp.int32(ask_fits),

@@ -9,18 +9,20 @@ from jaxmm.strategies.avellaneda_stoikov import AvellanedaStoikov
 from jaxmm.strategies.calibrate import Calibration
 from jaxmm.strategies.fixed import FixedSpread
 from jaxmm.strategies.glft import GLFT
+from jaxmm.strategies.glft_grid import PLACES, GLFTGrid
 from jaxmm.strategies.skewed import SkewedSpread
 
-Strategy = FixedSpread | SkewedSpread | AvellanedaStoikov | GLFT
+Strategy = FixedSpread | SkewedSpread | AvellanedaStoikov | GLFT | GLFTGrid
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "fixed_spread": FixedSpread,
     "skewed_spread": SkewedSpread,
     "avellaneda_stoikov": AvellanedaStoikov,
     "glft": GLFT,
+    "glft_grid": GLFTGrid,
 }
 
-_COUNTS = ("lots", "max_position_lots")
+_COUNTS = ("lots", "max_position_lots", "levels", "step_ticks")
 _HOLDING_S = 10.0
 _ABOVE_ZERO = ("sigma", "A", "k", "gamma", "horizon_s")
 _NOT_BELOW_ZERO = ("half_spread_ticks", "skew_ticks")
@@ -53,7 +55,7 @@ def calibrated(name: str, calibration: Calibration, **numbers: float) -> Strateg
     measured = {field: getattr(calibration, field) for field in ("sigma", "A", "k")}
     known = {field: value for field, value in measured.items() if field in STRATEGIES[name]._fields}
     strategy = strategy_from(name, known | numbers)
-    if isinstance(strategy, AvellanedaStoikov | GLFT) and "gamma" not in numbers:
+    if isinstance(strategy, AvellanedaStoikov | GLFT | GLFTGrid) and "gamma" not in numbers:
         clips = strategy.max_position_lots / strategy.lots
         return strategy._replace(gamma=1 / (strategy.k * strategy.sigma**2 * _HOLDING_S * clips))
     return strategy
@@ -64,7 +66,9 @@ def _check(name: str, number: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InputError(f"{what}; it must be a number")
     if number in _COUNTS and (value != int(value) or value < 1):
-        raise InputError(f"{what}; it must be a whole number of lots, at least 1")
+        raise InputError(f"{what}; it must be a whole number, at least 1")
+    if number == "levels" and value > PLACES:
+        raise InputError(f"{what}; a ladder has at most {PLACES} orders a side")
     if number in _ABOVE_ZERO and value <= 0:
         raise InputError(f"{what}; it must be more than zero")
     if number in _NOT_BELOW_ZERO and value < 0:

@@ -67,10 +67,14 @@ def test_avellaneda_stoikov_leans_less_as_the_horizon_ends():
 def test_no_strategy_crosses_or_exceeds_its_limit(name, bid, spread, position, lots, limit, time_left):
     strategy = strategy_from(name, {"lots": lots, "max_position_lots": limit})
     quotes = strategy.quote(view_at(bid, bid + spread, position, time_left), np)
-    assert quotes.bid_ticks < bid + spread
-    assert quotes.ask_ticks > bid
-    assert quotes.bid_lots == (lots if position + lots <= limit else 0)
-    assert quotes.ask_lots == (lots if position - lots >= -limit else 0)
+    assert np.all(quotes.bid_ticks < bid + spread)
+    assert np.all(quotes.ask_ticks > bid)
+    together = lots * np.arange(1, (10 if name == "glft_grid" else 1) + 1)
+    bids, asks = (np.atleast_1d(side)[: len(together)] for side in (quotes.bid_lots, quotes.ask_lots))
+    assert (bids == lots * (position + together <= limit)).all()
+    assert (asks == lots * (position - together >= -limit)).all()
+    assert quotes.bid_lots.sum() == bids.sum()
+    assert quotes.ask_lots.sum() == asks.sum()
     assert not quotes.flatten
 
 
@@ -91,7 +95,7 @@ def test_numpy_and_jax_quote_alike_and_jax_batches_over_the_numbers(name):
             ours = strategy.quote(view, np)
             for field, value, theirs in zip(Quotes._fields, ours, together, strict=True):
                 assert np.asarray(value).dtype == theirs.dtype == (bool if field == "flatten" else np.int32)
-                assert value == theirs[i, j], (field, strategy, view)
+                assert np.array_equal(value, theirs[i, j]), (field, strategy, view)
 
 
 def test_glft_quotes_are_its_distances_rounded():
@@ -107,7 +111,8 @@ def test_glft_quotes_are_its_distances_rounded():
         ("glft", {"gama": 1.0}, "unknown setting 'gama'; did you mean 'gamma'"),
         ("glft", {"gamma": 0.0}, "gamma is 0.0; it must be more than zero"),
         ("glft", {"gamma": "0.1"}, "gamma is '0.1'; it must be a number"),
-        ("fixed_spread", {"lots": 1.5}, "whole number of lots"),
+        ("fixed_spread", {"lots": 1.5}, "whole number"),
+        ("glft_grid", {"levels": 21}, "at most 20 orders a side"),
         ("fixed_spread", {"lots": True}, "it must be a number"),
         ("skewed_spread", {"skew_ticks": math.nan}, "it must be a number"),
     ],
