@@ -17,7 +17,7 @@ from jaxmm.envs.rewards import Moments, RewardWeights, Settings, no_moments, rew
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.errors import InputError
 from jaxmm.exchange.ledger import Step, net_pnl
-from jaxmm.exchange.replay import Replay, Venue
+from jaxmm.exchange.market import Market
 from jaxmm.exchange.rules import Rules
 from jaxmm.features.observation import OBSERVATION, observation
 from jaxmm.policy.actions import Actions, DiscreteActions
@@ -36,7 +36,7 @@ class Collateral(NamedTuple):
 class Params(NamedTuple):
     """The market and the task; traced data, so any number may differ between environments of a batch."""
 
-    replay: Replay
+    replay: Market
     rules: Rules
     actions: Actions
     weights: RewardWeights
@@ -64,7 +64,7 @@ class State(NamedTuple):
 
     k: Array  # int32, decision
     end: Array  # int32, decision at which the episode is cut
-    venue: Venue
+    venue: Any
     position: Array  # int32, lots known
     equity: Array  # float32, P&L after fees and funding of this episode, for the checks of ruin alone
     moments: Moments

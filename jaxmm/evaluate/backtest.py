@@ -18,6 +18,7 @@ from jaxmm.exchange.funding import known_at
 from jaxmm.exchange.latency import Latency, requests_arrive
 from jaxmm.exchange.ledger import Step
 from jaxmm.exchange.limits import Limits
+from jaxmm.exchange.market import Market
 from jaxmm.exchange.replay import Replay, check_money, replay_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel, OrderType
@@ -27,7 +28,7 @@ from jaxmm.tape.tape import Tape
 Array = Any
 
 
-def run(replay: Replay, quoter: Quoter, max_position_lots: Array, rules: Rules) -> Step:
+def run(replay: Market, quoter: Quoter, max_position_lots: Array, rules: Rules) -> Step:
     """One quoter over the whole replay: a `Step` of arrays [D − 1], entry k − 1 known at decision k.
 
     Pure, so that callers may jit, and vmap over quoters or rules.

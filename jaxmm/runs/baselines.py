@@ -37,7 +37,7 @@ class Baseline(NamedTuple):
 def tuned_baselines(config: Config, parts: Parts) -> list[Baseline]:
     """The configured strategies at their best on the validation span."""
     measured = calibrate(parts.train)
-    params = env_params_of(config, parts.validate)
+    params = env_params_of(config, parts.validate, engine="event")  # a baseline quotes further off than any action
     return [_tuned(strategy, config, measured, params) for strategy in config.evaluate.baselines]
 
 

@@ -16,14 +16,15 @@ from jaxmm.evaluate.backtest import run, touch_range
 from jaxmm.exchange.account import Margin, Terms, at_volume, unit_of
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.ledger import net_pnl
-from jaxmm.exchange.replay import BATCH, check_money, replay_of
-from jaxmm.exchange.rules import Rules
+from jaxmm.exchange.limits import Limits
+from jaxmm.exchange.replay import check_money
 from jaxmm.exchange.types import FillModel
 from jaxmm.learn.dqn import DQN, DQNConfig
 from jaxmm.learn.learner import Learner
 from jaxmm.learn.ppo import PPO, PPOConfig
 from jaxmm.policy.actions import Actions, ContinuousActions, DiscreteActions
 from jaxmm.policy.types import Quoter
+from jaxmm.runs.engines import replay_for, rules_of
 from jaxmm.strategies.registry import strategy_from
 from jaxmm.tape.tape import Tape
 
@@ -47,6 +48,12 @@ def latency_of(config: Config) -> Latency:
     return Latency.parse(config.venue.latency)
 
 
+def limits_of(config: Config) -> Limits | None:
+    """What the venue accepts; None where it accepts all."""
+    limits = config.venue.limits
+    return None if limits is None else Limits(**limits.model_dump())
+
+
 def actions_of(config: Config) -> Actions:
     """The decoder."""
     actions = config.env.actions
@@ -62,14 +69,17 @@ def check_position(config: Config, tape: Tape) -> None:
     terms_of(config).check(tape.instrument, touch_range(tape), most)
 
 
-def env_params_of(config: Config, tape: Tape) -> Params:
-    """The environment over one part of the tape. Raises `InputError` where its money does not fit the engine."""
+def env_params_of(config: Config, tape: Tape, engine: str | None = None) -> Params:
+    """The environment over one part of the tape, on `engine` or on the configured one.
+
+    Raises `InputError` where its money does not fit the engine.
+    """
     env, terms = config.env, terms_of(config)
     check_position(config, tape)
     tape = tape.priced(at_volume(tape.instrument, terms.volume_30d))
     return Params(
-        replay=replay_of(tape, latency_of(config), max(env.queue_levels, tape.levels), BATCH),
-        rules=Rules.of(FillModel.parse(config.venue.fills)),
+        replay=replay_for(config, tape, latency_of(config), limits_of(config), engine or config.venue.engine),
+        rules=rules_of(config),
         actions=jax.tree.map(jnp.asarray, actions_of(config)),
         weights=_weights(env.reward),
         settings=Settings(
