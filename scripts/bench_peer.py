@@ -23,6 +23,7 @@ from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.exchange.window import window_replay_of
 from jaxmm.exchange.window_table import MODELS as OF_WINDOWS
+from jaxmm.exchange.window_table import Levels
 from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
 from jaxmm.strategies.skewed import SkewedSpread
 from jaxmm.tape.build import build_tape
@@ -30,6 +31,8 @@ from jaxmm.tape.tape import Tape
 
 LATENCY = Latency(10_000_000, 10_000_000)
 LEVELS = 20
+NAMED = Levels(behind=14, inside=10)
+"""Prices that the quoters here ever name: they lean by 10 ticks at most, and wide spreads leave room for all of it."""
 MOST = {"event engine": 8_000_000, "window engine": 80_000_000}
 """Decisions of one timed run of a batch, about; of a whole feed where that is less."""
 TIMED_SETS = 20
@@ -88,7 +91,7 @@ def replays_of(feed: Feed, model: FillModel) -> dict[str, Any]:
     """Our engines on a feed: those that know the fill model."""
     found = {"event engine": replay_of(feed.tape, LATENCY)}
     if model.queue in OF_WINDOWS:
-        found["window engine"] = window_replay_of(feed.tape, LATENCY, model)
+        found["window engine"] = window_replay_of(feed.tape, LATENCY, model, NAMED)
     return found
 
 
