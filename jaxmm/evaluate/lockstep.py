@@ -82,9 +82,10 @@ def fuse_outputs() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {FUSE_OUTPUTS}".strip()
 
 
-def start(replay: Any, rules: Rules, size: int) -> Standing:
-    """No orders and no position."""
-    venue = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), replay.empty_venue(rules))
+def start(replay: Any, rules: Rules, orders: int, size: int) -> Standing:
+    """No orders, with room for `orders` a side, and no position."""
+    venue = replay.empty_venue(rules, orders)
+    venue = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), venue)
     return Standing(venue, jnp.zeros(size, jnp.int32))
 
 

@@ -8,11 +8,9 @@ B sets · D decisions · C stretches (see `lockstep`).
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
@@ -23,24 +21,19 @@ import numpy as np
 
 from jaxmm.errors import InputError
 from jaxmm.evaluate import lockstep
-from jaxmm.evaluate.backtest import MOST_LEVELS, touch_range
+from jaxmm.evaluate.backtest import touch_range
 from jaxmm.evaluate.lockstep import Sets, Standing, Stretch
 from jaxmm.evaluate.metrics import bar_of, bar_seconds
 from jaxmm.evaluate.result import Backtest
+from jaxmm.evaluate.sweep_stages import Span, Stage, Venue, stages
 from jaxmm.evaluate.sweep_sums import Scores, Sums
 from jaxmm.exchange.account import LOWEST_TIER, Terms, at_volume
-from jaxmm.exchange.funding import funding_due
 from jaxmm.exchange.latency import Latency
-from jaxmm.exchange.ledger import money_of
-from jaxmm.exchange.replay import check_money, replay_of
-from jaxmm.exchange.rules import Rules
-from jaxmm.exchange.types import FillModel
-from jaxmm.exchange.window import WindowReplay, on_device
-from jaxmm.exchange.window_fold import WHOLE
-from jaxmm.exchange.window_lookup import Table
-from jaxmm.exchange.window_table import Levels, WindowTable, build_table
+from jaxmm.exchange.limits import Limits
+from jaxmm.exchange.replay import check_money
+from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.instrument import Instrument
-from jaxmm.policy.types import Quoter
+from jaxmm.policy.types import Quoter, orders_of
 from jaxmm.tape.tape import Tape
 
 Progress = Callable[[int, int], None]  # (decisions of sets done, all of them)
@@ -53,12 +46,6 @@ FEWEST = 128
 """Sets that are worth a thread of their own."""
 CALL = 1 << 21
 """Decisions of sets in one call of the device: Ctrl-C waits for it."""
-REACH = (Levels(24, 4), Levels(96, 24), Levels(384, 96))
-"""Prices that the window table names, one after the other until no quote is outside."""
-MOST_BYTES = 1 << 30
-"""Of a window table in memory; a larger one lies on disk and is read span by span."""
-MOST_DISK_BYTES = 16 << 30
-"""Of a window table that is made to reach farther than the first."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +75,10 @@ class Sweep:
         return order[self.scores.outside[order] == 0]
 
     def columns(self) -> dict[str, np.ndarray]:
-        """Parameters, scores and engine of every set, by name, arrays [B]."""
+        """Parameters, scores and engine of every set, by name, arrays [B]; the setting `lots` is `set_lots`."""
         engine = np.where(self.windows, "window", "event")
-        return {**self.strategies._asdict(), **self.scores._asdict(), "engine": engine}
+        settings = {f"set_{n}" if n in Scores._fields else n: column for n, column in self.strategies._asdict().items()}
+        return {**settings, **self.scores._asdict(), "engine": engine}
 
 
 class Difference(NamedTuple):
@@ -125,6 +113,8 @@ def sweep(
     *,
     latency: Latency,
     model: FillModel,
+    order_type: OrderType = OrderType.POST_ONLY,
+    limits: Limits | None = None,
     terms: Terms = LOWEST_TIER,
     engine: str | None = None,
     batch: int | None = None,
@@ -138,7 +128,9 @@ def sweep(
         tape: the recording.
         strategies: a strategy (a NamedTuple with `max_position_lots`) whose fields are arrays [B] or numbers.
         latency: when requests and reports arrive.
-        model: what counts as a fill.
+        model: what counts as a fill; the probabilistic ones run in float64.
+        order_type: what every order may do on arrival.
+        limits: what the venue accepts; None where it accepts all.
         terms: the fee tier, which stays the same throughout; a backtest moves through the tiers day by day.
         engine: `window` or `event`; None takes windows where they are exact, and events elsewhere.
         batch: sets side by side.
@@ -148,16 +140,23 @@ def sweep(
         InputError: no set or too many, money that leaves the engine's integers, an engine that there is not, or
             `window` where windows cannot be exact.
     """
-    strategies, limits = _sets_of(strategies)
-    check_money(tape, int(limits.max()))
-    terms.check(tape.instrument, touch_range(tape), int(limits.max()))
-    priced = tape.priced(at_volume(tape.instrument, terms.volume_30d))
-    runner = _Runner(priced, Rules.of(model), strategies, limits, batch, progress)
-    pending, windows = np.arange(len(limits)), np.zeros(len(limits), bool)
-    scores = Scores.empty(len(limits), tape.instrument)
+    strategies, positions = _sets_of(strategies)
+    check_money(tape, int(positions.max()))
+    terms.check(tape.instrument, touch_range(tape), int(positions.max()))
+    venue = Venue(
+        tape.priced(at_volume(tape.instrument, terms.volume_30d)),
+        latency,
+        model,
+        order_type,
+        limits,
+        orders_of(strategies),
+    )
+    runner = _Runner(venue, strategies, positions, batch, progress)
+    pending, windows = np.arange(len(positions)), np.zeros(len(positions), bool)
+    scores = Scores.empty(len(positions), tape.instrument)
     with tempfile.TemporaryDirectory(prefix="jaxmm-sweep-") as work:
-        stages, refusal = _stages(priced, latency, model, engine, Path(work))
-        for stage in stages:
+        ways, refusal = stages(venue, engine, Path(work))
+        for stage in ways:
             found = runner.run(stage, pending)
             for column, values in zip(scores, found, strict=True):
                 column[pending] = values
@@ -191,94 +190,6 @@ def _sets_of(strategies: Any) -> tuple[Any, np.ndarray]:
     return whole, limits.astype(np.int32)
 
 
-# --- engines ------------------------------------------------------------------------------------------------------
-
-
-class _Span(NamedTuple):
-    """Decisions [first, stop) that are on the device at once."""
-
-    first: int
-    stop: int
-    start: int  # decision of the replay's row 0
-    load: Callable[[], Any]
-
-
-class _Stage(NamedTuple):
-    """A way to run sets."""
-
-    windows: bool
-    spans: list[_Span]
-
-
-def _stages(
-    tape: Tape, latency: Latency, model: FillModel, engine: str | None, work: Path
-) -> tuple[Iterator[_Stage], str | None]:
-    """From the fastest to the one that reaches farthest; and why windows are not among them."""
-    if engine not in (None, "window", "event"):
-        raise InputError(f"engine {engine!r}: there are 'window' and 'event'")
-    if engine == "event":
-        return _event_stages(tape, latency), None
-    try:
-        nearest = _table(tape, latency, model, REACH[0], work)
-    except InputError as error:
-        if engine == "window":
-            raise
-        return _event_stages(tape, latency), str(error)
-    windows = _window_stages(nearest, tape, latency, model, work)
-    return windows if engine == "window" else chain(windows, _event_stages(tape, latency)), None
-
-
-def _window_stages(
-    nearest: WindowTable, tape: Tape, latency: Latency, model: FillModel, work: Path
-) -> Iterator[_Stage]:
-    yield _window_stage(nearest, tape, latency)
-    for levels in REACH[1:]:
-        if levels.total * nearest.bytes_per_decision // REACH[0].total * tape.decisions <= MOST_DISK_BYTES:
-            yield _window_stage(_table(tape, latency, model, levels, work), tape, latency)
-
-
-def _table(tape: Tape, latency: Latency, model: FillModel, levels: Levels, work: Path) -> WindowTable:
-    """In memory, or in a folder below `work` where it is large."""
-    if 8 * levels.total * (WHOLE + 2) * tape.decisions <= MOST_BYTES:
-        return build_table(tape, latency, model, levels)
-    folder = work / f"levels-{levels.total}"
-    folder.mkdir()
-    return build_table(tape, latency, model, levels, folder)
-
-
-def _window_stage(table: WindowTable, tape: Tape, latency: Latency) -> _Stage:
-    """The table in one span, or, where it is large and no state names a decision, in several of equal length."""
-    steps = tape.decisions - 1
-    count = -(-table.bytes_per_decision * steps // MOST_BYTES) if table.answered is None else 1
-    if count == 1:
-        return _Stage(True, [_Span(0, steps, 0, partial(on_device, table, tape, latency))])
-    length = -(-steps // count)
-    funding = funding_due(tape, latency)
-
-    def load(start: int) -> Any:
-        rows = slice(start, start + length + 1)
-        part = table._replace(head=table.head[rows], rows=table.rows[rows], offers=table.offers[rows])
-        money = money_of(tape.instrument, None if funding is None else jnp.asarray(funding[rows]))
-        return WindowReplay(Table.of(part), jnp.asarray(tape.features[rows]), money)
-
-    starts = [min(first, steps - length) for first in range(0, steps, length)]
-    firsts = range(0, steps, length)
-    spans = (
-        _Span(first, min(first + length, steps), start, partial(load, start))
-        for first, start in zip(firsts, starts, strict=True)
-    )
-    return _Stage(True, list(spans))
-
-
-def _event_stages(tape: Tape, latency: Latency) -> Iterator[_Stage]:
-    levels = tape.levels
-    while True:
-        yield _Stage(False, [_Span(0, tape.decisions - 1, 0, partial(replay_of, tape, latency, levels))])
-        if levels >= MOST_LEVELS:
-            return
-        levels = min(8 * levels, MOST_LEVELS)
-
-
 # --- running ------------------------------------------------------------------------------------------------------
 
 
@@ -305,32 +216,31 @@ class _Runner:
 
     def __init__(
         self,
-        tape: Tape,
-        rules: Rules,
+        venue: Venue,
         strategies: Any,
-        limits: np.ndarray,
+        positions: np.ndarray,
         batch: int | None,
         progress: Progress | None,
     ) -> None:
-        self.tape, self.rules, self.progress = tape, rules, progress
-        self.strategies, self.limits = strategies, limits
+        self.venue, self.progress, tape = venue, progress, venue.tape
+        self.strategies, self.positions, self.rules = strategies, positions, venue.rules
         platform = jax.default_backend()
         self.batch = batch or BATCH.get(platform, BATCH_ELSEWHERE)
         self.workers = _cores() if platform == "cpu" else 1
         self.bar_s = bar_seconds(tape.ts_ns)
         self.bar = bar_of(tape.ts_ns, self.bar_s)
         self.seconds = (np.diff(tape.ts_ns) / 1e9).astype(np.float32)
-        self.longest = lockstep.longest_stretch(int(limits.max()), touch_range(tape)[1])
+        self.longest = lockstep.longest_stretch(int(positions.max()), touch_range(tape)[1])
 
-    def run(self, stage: _Stage, chosen: np.ndarray) -> Scores:
+    def run(self, stage: Stage, chosen: np.ndarray) -> Scores:
         """The scores of some of the sets."""
         parts = self._parts(len(chosen))
         batches: list[_Batch] = []
-        self.done, self.total = 0, sum(map(len, parts)) * (self.tape.decisions - 1)
+        self.done, self.total = 0, sum(map(len, parts)) * (self.venue.tape.decisions - 1)
         for span in stage.spans:
-            replay = span.load()
-            if not batches:
-                batches = [self._batch(replay, chosen[part]) for part in parts]
+            with self.venue.precision():
+                replay = span.load()
+                batches = batches or [self._batch(replay, chosen[part]) for part in parts]
             seconds = jnp.asarray(self.seconds[span.start : span.start + replay.decisions - 1])
             job = _Job(replay, seconds, span.start, self._calls(span, len(parts[0])), Event())
             jax.block_until_ready(self._call(job, batches[0], job.calls[0] * 0))  # compiles, once for all threads
@@ -340,7 +250,9 @@ class _Runner:
                     batches = [future.result() for future in futures]
                 finally:
                     job.stop.set()
-        merged = [np.concatenate(c) for c in zip(*(b.sums.scores(self.tape.span_s) for b in batches), strict=True)]
+        merged = [
+            np.concatenate(c) for c in zip(*(b.sums.scores(self.venue.tape.span_s) for b in batches), strict=True)
+        ]
         return Scores(*(column[: len(chosen)] for column in merged))
 
     def _pass(self, job: _Job, batch: _Batch) -> _Batch:
@@ -367,14 +279,15 @@ class _Runner:
     def _batch(self, replay: Any, chosen: np.ndarray) -> _Batch:
         fields = (np.asarray(column)[chosen] for column in self.strategies)
         quoters: Quoter = type(self.strategies)(*(jnp.asarray(_narrow(field)) for field in fields))
-        sets = Sets(quoters, jnp.asarray(self.limits[chosen]))
-        sums = Sums(self.tape.instrument, self.bar, len(chosen))
-        return _Batch(sets, lockstep.start(replay, self.rules, len(chosen)), sums)
+        sets = Sets(quoters, jnp.asarray(self.positions[chosen]))
+        sums = Sums(self.venue.tape.instrument, self.bar, len(chosen))
+        return _Batch(sets, lockstep.start(replay, self.rules, self.venue.orders, len(chosen)), sums)
 
     def _call(self, job: _Job, batch: _Batch, cuts: np.ndarray) -> tuple[Standing, Stretch]:
-        return lockstep.run(job.replay, self.rules, job.seconds, batch.sets, batch.standing, jnp.asarray(cuts))
+        with self.venue.precision():
+            return lockstep.run(job.replay, self.rules, job.seconds, batch.sets, batch.standing, jnp.asarray(cuts))
 
-    def _calls(self, span: _Span, width: int) -> np.ndarray:
+    def _calls(self, span: Span, width: int) -> np.ndarray:
         """Stretches int32 [calls, C, 2] of a span: each within one bar; the last are empty."""
         bar = self.bar[1:]
         starts = np.flatnonzero(np.diff(bar[span.first : span.stop], prepend=-1)) + span.first

@@ -12,9 +12,6 @@ from jaxmm.errors import InputError, nearest
 from jaxmm.evaluate.sweep import MOST_SETS
 from jaxmm.strategies.registry import STRATEGIES, strategy_from
 
-COUNTS = ("lots", "max_position_lots")
-"""Settings that are whole numbers."""
-
 
 class ParameterSets(NamedTuple):
     """B sets of one strategy."""
@@ -61,7 +58,7 @@ def sample(name: str, settings: Mapping[str, Any], count: int, ranges: Sequence[
         where, field, bounds = _named("--range", text, name, settings, columns)
         low, high, log = _bounds(where, name, field, bounds)
         part = (random.permutation(count) + random.random(count)) / count
-        columns[field] = [_between(field, low, high, log, u) for u in part.tolist()]
+        columns[field] = [_between(low, high, log, _counts(name, field), u) for u in part.tolist()]
     return _sets(name, settings, columns, False)
 
 
@@ -71,7 +68,7 @@ def _sets(
     base = strategy_from(name, {**settings, **{field: column[0] for field, column in columns.items()}})
     size = len(next(iter(columns.values())))
     fields = (
-        np.asarray(columns.get(field, [value] * size), np.int64 if field in COUNTS else np.float64)
+        np.asarray(columns.get(field, [value] * size), np.int64 if _counts(name, field) else np.float64)
         for field, value in base._asdict().items()
     )
     return ParameterSets(type(base)(*fields), tuple(columns), is_grid)
@@ -104,7 +101,7 @@ _EXAMPLES = {
 
 def _checked(where: str, name: str, field: str, number: Fraction) -> float:
     """The number as the field takes it."""
-    value = int(number) if field in COUNTS and number.denominator == 1 else float(number)
+    value = int(number) if _counts(name, field) and number.denominator == 1 else float(number)
     try:
         strategy_from(name, {field: value})
     except InputError as error:
@@ -151,8 +148,13 @@ def _bounds(where: str, name: str, field: str, text: str) -> tuple[float, float,
     return low, high, bool(scale)
 
 
-def _between(field: str, low: float, high: float, log: bool, u: float) -> float:
+def _between(low: float, high: float, log: bool, whole: bool, u: float) -> float:
     """The value at share `u` of a range, both ends of which a whole number may be."""
-    least, most = (low - 0.5, high + 0.5) if field in COUNTS else (low, high)
+    least, most = (low - 0.5, high + 0.5) if whole else (low, high)
     value = least * (most / least) ** u if log else least + (most - least) * u
-    return int(min(max(round(value), low), high)) if field in COUNTS else value
+    return int(min(max(round(value), low), high)) if whole else value
+
+
+def _counts(name: str, field: str) -> bool:
+    """Whether a setting is a whole number."""
+    return isinstance(STRATEGIES[name]._field_defaults[field], int)

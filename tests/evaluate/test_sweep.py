@@ -9,20 +9,22 @@ import pytest
 
 from jaxmm.data.store import import_recording, open_store
 from jaxmm.errors import InputError
-from jaxmm.evaluate import lockstep
+from jaxmm.evaluate import lockstep, sweep_stages
 from jaxmm.evaluate import sweep as room
 from jaxmm.evaluate.backtest import backtest
 from jaxmm.evaluate.lockstep import Sum, longest_stretch, whole
 from jaxmm.evaluate.metrics import metrics
 from jaxmm.evaluate.result import Backtest
 from jaxmm.evaluate.sweep import Sweep, difference, sweep
-from jaxmm.exchange.account import LOWEST_TIER, Margin, Terms
+from jaxmm.exchange.account import Margin, Terms
 from jaxmm.exchange.latency import Latency
-from jaxmm.exchange.types import FillModel
+from jaxmm.exchange.limits import Limits
+from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.instrument import Instrument
 from jaxmm.markets.synthetic import SyntheticMarket, SyntheticStore
 from jaxmm.policy.types import Quotes
 from jaxmm.strategies.fixed import FixedSpread
+from jaxmm.strategies.glft_grid import GLFTGrid
 from jaxmm.strategies.skewed import SkewedSpread
 from jaxmm.tape.build import build_tape
 from jaxmm.tape.tape import Tape
@@ -39,7 +41,7 @@ SETS = SkewedSpread(
 """At the touch, behind and far behind it, and leaning so far that they leave it."""
 
 
-def exactly(tape: Tape, swept: Sweep, index: int, latency: Latency, model: FillModel, terms: Terms) -> Backtest:
+def exactly(tape: Tape, swept: Sweep, index: int, latency: Latency, model: FillModel, **options: Any) -> Backtest:
     strategy = swept.strategy(index)
     return backtest(
         tape,
@@ -48,7 +50,7 @@ def exactly(tape: Tape, swept: Sweep, index: int, latency: Latency, model: FillM
         latency=latency,
         model=model,
         max_position_lots=strategy.max_position_lots,
-        terms=terms,
+        **options,
     )
 
 
@@ -58,15 +60,14 @@ def check(
     model: str = "risk_averse",
     engine: str | None = None,
     latency: Latency = LATENCY,
-    terms: Terms = LOWEST_TIER,
-    batch: int | None = None,
+    **options: Any,
 ) -> Sweep:
     """Every row of a sweep against the backtest of its set."""
     fills = FillModel.parse(model)
-    swept = sweep(tape, sets, latency=latency, model=fills, engine=engine, terms=terms, batch=batch)
+    swept = sweep(tape, sets, latency=latency, model=fills, engine=engine, **options)
     assert not swept.scores.outside.any()
     for index in range(len(swept)):
-        exact = exactly(tape, swept, index, latency, fills, terms)
+        exact = exactly(tape, swept, index, latency, fills, **options)
         assert difference(swept, index, exact) == (0.0, 0, 0, 0), swept.strategy(index)
         of = metrics(exact)
         row = {name: column[index] for name, column in swept.scores._asdict().items()}
@@ -124,9 +125,22 @@ def test_what_windows_cannot_do_runs_on_events_and_is_said(busy):
         sweep(busy, SETS, latency=LATENCY, model=FillModel.parse("power3(3)"), engine="window")
 
 
+def test_ladders_and_a_venue_s_limits_run_on_events_as_their_backtests(busy):
+    ladders = GLFTGrid(gamma=np.array([0.01, 0.1]), lots=2, max_position_lots=20, levels=np.array([3, 5]), step_ticks=2)
+    swept = check(busy, ladders, limits=Limits(max_requests=20))
+    assert "limits" in swept.refusal
+    with pytest.raises(InputError, match="one order a side"):
+        sweep(busy, ladders, latency=LATENCY, model=FillModel(), engine="window")
+
+
+def test_orders_that_take_are_those_of_the_backtest(busy):
+    inside = Taker(np.array([0, 1, 2]))
+    assert check(busy, inside, order_type=OrderType.GTC).windows.all()
+
+
 def test_batches_and_spans_change_nothing(busy, monkeypatch):
     whole_tape = check(busy)
-    monkeypatch.setattr(room, "MOST_BYTES", 1120 * 70)  # five spans and more, read from a table on disk
+    monkeypatch.setattr(sweep_stages, "MOST_BYTES", 1120 * 70)  # five spans and more, read from a table on disk
     monkeypatch.setattr(room, "CALL", 64)
     in_parts = sweep(busy, SETS, latency=LATENCY, model=FillModel(), batch=4)
     for name, one, other in zip(whole_tape.scores._fields, whole_tape.scores, in_parts.scores, strict=True):
@@ -137,7 +151,7 @@ def test_batches_and_spans_change_nothing(busy, monkeypatch):
 def test_a_set_beyond_the_table_is_run_again_with_more_of_it(busy, monkeypatch):
     far = SETS._replace(half_spread_ticks=np.array([0.5, 30.0, 2.0, 60.0, 40.0, 1.0]))
     assert check(busy, far).windows.all()
-    monkeypatch.setattr(room, "MOST_DISK_BYTES", 0)
+    monkeypatch.setattr(sweep_stages, "MOST_DISK_BYTES", 0)
     assert check(busy, far).windows.tolist() == [True, False, True, False, False, True]
 
 
@@ -153,11 +167,22 @@ def test_an_inverse_contract_s_money_differs_by_float32_rounding_only(busy):
     tape = busy.priced(coin)
     swept = sweep(tape, SETS, latency=LATENCY, model=FillModel())
     for index in range(len(swept)):
-        exact = exactly(tape, swept, index, LATENCY, FillModel(), Terms())
+        exact = exactly(tape, swept, index, LATENCY, FillModel())
         off = difference(swept, index, exact)
         assert off[1:] == (0, 0, 0)
         assert abs(off.net_pnl) <= 1e-5 * max(metrics(exact).turnover, 1e-12)
         assert swept.scores.net_pnl[index] == pytest.approx(metrics(exact).pnl.net, rel=1e-3, abs=1e-9)
+
+
+class Taker(NamedTuple):
+    """Asks behind the touch, and a bid that reaches into the other side."""
+
+    behind: Any
+    lots: Any = 1
+    max_position_lots: Any = 10
+
+    def quote(self, view, xp):
+        return Quotes(view.ask_ticks, self.lots, view.ask_ticks + self.behind, self.lots, xp.asarray(False))
 
 
 class Counted(NamedTuple):
@@ -193,7 +218,7 @@ def test_the_best_come_first_and_those_with_unknown_fills_not_at_all(busy):
 
 def test_a_difference_is_named_in_fills_lots_and_money(busy):
     swept = sweep(busy, SETS, latency=LATENCY, model=FillModel())
-    exact = exactly(busy, swept, 0, LATENCY, FillModel.parse("touch"), Terms())
+    exact = exactly(busy, swept, 0, LATENCY, FillModel.parse("touch"))
     off = difference(swept, 0, exact)
     of = metrics(exact)
     assert off.fills == of.fills - swept.scores.fills[0] > 0
