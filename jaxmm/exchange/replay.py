@@ -258,9 +258,11 @@ class Replay:
             orders[s], outside = result.orders, outside + result.outside
             taking[s] = _added(taking[s], result.taking, arrives)
             placed[s] = placed[s] | arrives
-        return now._replace(
+        arrived = now._replace(
             orders=tuple(orders), taking=tuple(taking), placed=tuple(placed), outside=outside, counter=counter
         )
+        # a compiler that fuses across this point works out the arrival once for each of its many results
+        return jax.lax.optimization_barrier(arrived)
 
     def _window(self, sent: Array) -> Array:
         return jnp.int32(0) if self.windows is None else self.windows[sent]

@@ -21,14 +21,14 @@ from jaxmm.evaluate.plots import quotes_plot
 from jaxmm.evaluate.report import Provenance, Split, write_report
 from jaxmm.evaluate.result import Backtest
 from jaxmm.evaluate.tables import results_table_markdown
-from jaxmm.exchange.types import FillModel
+from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.files import write_text
 from jaxmm.learn.records import versions
 from jaxmm.policy.types import Quoter
 from jaxmm.runs.baselines import Baseline, tuned_baselines
 from jaxmm.runs.export import Finished, load_finished, write
 from jaxmm.runs.market import Parts
-from jaxmm.runs.task import latency_of, terms_of
+from jaxmm.runs.task import latency_of, limits_of, terms_of
 from jaxmm.tape.tape import Tape
 
 FOLDER = "evaluation"
@@ -88,6 +88,8 @@ def _backtest(config: Config, parts: Parts, quoter: Quoter, name: str, fills: st
         latency=latency_of(config),
         model=FillModel.parse(fills),
         max_position_lots=config.env.max_position_lots,
+        order_type=OrderType[config.venue.order_type.upper()],
+        limits=limits_of(config),
         terms=terms_of(config),
     )
 
