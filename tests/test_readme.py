@@ -29,7 +29,13 @@ def out(shared_data, tmp_path_factory) -> Path:
 
 
 def test_the_loop_on_a_recording_runs_as_written(out):
-    for left in ("store/store.json", "tape/tape.json", "run/evaluation/report.html", "bundle/policy.json"):
+    for left in (
+        "store/store.json",
+        "tape/tape.json",
+        "sweep/sweep.parquet",
+        "run/evaluation/report.html",
+        "bundle/policy.json",
+    ):
         assert (out / left).is_file(), left
 
 

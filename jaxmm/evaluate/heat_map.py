@@ -46,6 +46,7 @@ def _line(axes: Axes, x: np.ndarray, net: np.ndarray, currency: str) -> None:
     order = np.argsort(x)
     band(axes, x[order], net[order][None], "net P&L", 0)
     axes.axhline(0, color=GRID, linewidth=0.8)
+    _ring(axes, x[np.argmax(net)], net.max())
     axes.set_ylabel(f"net P&L ({currency})")
 
 
@@ -61,7 +62,7 @@ def _cells(figure: Figure, axes: Axes, columns: list[np.ndarray], net: np.ndarra
         axis.set_ticks(at, [f"{values[i]:g}" for i in at])
     row, column = np.unravel_index(np.argmax(best), best.shape)
     _ring(axes, float(column), float(row))
-    _bar(figure, axes, drawn, currency)
+    _bar(figure, axes, drawn, net, currency)
 
 
 def _points(figure: Figure, axes: Axes, columns: list[np.ndarray], net: np.ndarray, currency: str) -> None:
@@ -73,21 +74,27 @@ def _points(figure: Figure, axes: Axes, columns: list[np.ndarray], net: np.ndarr
         if values.min() > 0 and values.max() > 30 * values.min():
             scale("log")
     _ring(axes, x[-1], y[-1])
-    _bar(figure, axes, drawn, currency)
+    _bar(figure, axes, drawn, net, currency)
 
 
 def _around_zero(net: np.ndarray) -> Normalize:
-    """White is 0, whatever the largest gain and the largest loss are."""
-    most = float(np.abs(net).max()) or 1.0
-    return TwoSlopeNorm(0.0, min(float(net.min()), -0.05 * most), max(float(net.max()), 0.05 * most))
+    """White is 0; where there are gains and losses, each side has a scale of its own."""
+    low, high = float(net.min()), float(net.max())
+    most = max(abs(low), abs(high)) or 1.0
+    return TwoSlopeNorm(0.0, low, high) if low < 0 < high else Normalize(-most, most)
 
 
 def _ring(axes: Axes, x: float, y: float) -> None:
-    axes.plot([x], [y], "o", markersize=11, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.4)
+    for colour, width in (("white", 3.2), (INK, 1.4)):  # seen on dark cells and on light ones
+        axes.plot([x], [y], "o", markersize=11, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=width)
 
 
-def _bar(figure: Figure, axes: Axes, drawn: Any, currency: str) -> None:
-    low, high = drawn.norm.vmin, drawn.norm.vmax
-    bar = figure.colorbar(drawn, ax=axes, ticks=[low, low / 2, 0, high / 2, high], format="{x:.3g}")
+def _bar(figure: Figure, axes: Axes, drawn: Any, net: np.ndarray, currency: str) -> None:
+    """From the largest loss to the largest gain that there is."""
+    low, high = float(net.min()), float(net.max())
+    ticks = [low, low / 2, 0, high / 2, high] if low < 0 < high else np.unique(np.linspace(low, high, 5))
+    bar = figure.colorbar(drawn, ax=axes, ticks=ticks, format="{x:.3g}")
+    if low < high:
+        bar.ax.set_ylim(low, high)
     bar.set_label(f"net P&L ({currency})")
     bar.outline.set_visible(False)

@@ -27,7 +27,7 @@ from jaxmm.exchange.window_lookup import Table, check_rules
 from jaxmm.exchange.window_table import Levels, WindowTable, build_table, check_model
 from jaxmm.tape.tape import Tape
 
-REACH = (Levels(24, 4), Levels(96, 24), Levels(384, 96))
+REACH = (Levels(24, 10), Levels(96, 32), Levels(384, 96))
 """Prices that the window table names, one after the other until no quote is outside."""
 OFFERS = 16
 """Levels of the opposite side in the table, where orders may take."""
