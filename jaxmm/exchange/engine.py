@@ -27,7 +27,7 @@ from jaxmm.exchange.uneven import uneven_loop
 
 Array = Any
 NOTHING = -(2**31)
-"""The word of no event."""
+"""The word of no order; that of no event is one more."""
 MOST_BLOCK = 64
 """Rows that stand behind the last event, so that every block is whole."""
 MOST_LOTS = 2**27
@@ -101,17 +101,20 @@ def open_lots(orders: Orders) -> Array:
 
 
 def event_rows(event: np.ndarray) -> np.ndarray:
-    """A tape's events int32 [N, 4] as the engine reads them: (word, quantity, shown before, through), and a block more.
+    """A tape's events int32 [N, 4] as the engine reads them, int32 [N, 6], and a block more that does nothing.
 
-    The word is 4·price + code. `through` is the least key of the affected side whose orders the event goes through:
-    bids for a seller's trade and a displayed ask, asks for the others.
+    Columns: word (4·price + code), quantity, quantity shown before, volume that came (of a trade, or newly displayed),
+    and the least keys of bids and of asks that the event goes through.
     """
     code, price, qty, prev = event.T
-    sign = np.where((code == 0) | (code == 3), 1, -1)
-    through = np.where(code < 2, sign * price + 1, np.where(qty > 0, sign * price, INFINITE))
-    rows = np.stack([4 * price + code, qty, prev, through], axis=1).astype(np.int32)
-    none = np.broadcast_to(np.array([NOTHING, 0, 0, INFINITE], np.int32), (MOST_BLOCK, 4))
-    return np.concatenate([rows, none])
+    hits_bids = (code == 0) | (code == 3)
+    price_key = np.where(hits_bids, price, -price)
+    through = np.where(code < 2, price_key + 1, np.where(qty > 0, price_key, INFINITE))
+    volume = np.where(code < 2, qty, np.maximum(qty - prev, 0))
+    bids, asks = np.where(hits_bids, through, INFINITE), np.where(hits_bids, INFINITE, through)
+    rows = np.stack([4 * price + code, qty, prev, volume, bids, asks], axis=1).astype(np.int32)
+    none = np.array([NOTHING + 1, 0, 0, 0, INFINITE, INFINITE], np.int32)
+    return np.concatenate([rows, np.broadcast_to(none, (MOST_BLOCK, len(none)))])
 
 
 class _Constant(NamedTuple):
@@ -184,9 +187,9 @@ def _apply_block(
     if rules.shares:
         move = _sharing(move)
     for j in range(size):
-        event = _read(rows[j], start + j < stop)
+        row = rows[j] if size == 1 else _within(rows[j], start + j < stop)
         moving = tuple(
-            move(constant, moving[s], start + j, _seen(s, event), event.volume, rules, lot)
+            move(constant, moving[s], start + j, _seen(s, row), row[3], rules, lot)
             for s, constant in enumerate(constants)
         )
     if not rules.model.probabilistic:
@@ -197,24 +200,21 @@ def _apply_block(
 class _Event(NamedTuple):
     """One event as the orders of one side see it."""
 
-    word: Array  # int32; NOTHING + 1 behind the last event
+    word: Array  # int32
     qty: Array  # int32, displayed now
     prev: Array  # int32, displayed before
     through: Array  # int32, orders of this key and larger ones are gone through
-    volume: Array  # int32, that came: of a trade, or newly displayed on the other side
+    volume: Array  # int32, that came
 
 
-def _read(row: Array, within: Array) -> _Event:
-    code = row[0] & 3
-    volume = jnp.where(code < 2, row[1], jnp.maximum(row[1] - row[2], 0))
-    word = jnp.where(within, row[0], NOTHING + 1)
-    return _Event(word, row[1], row[2], jnp.where(within, row[3], INFINITE), volume)
+def _seen(s: int, row: Array) -> _Event:
+    return _Event(row[0], row[1], row[2], row[4 + s], row[3])
 
 
-def _seen(s: int, event: _Event) -> _Event:
-    """The event without what it does to the other side's orders."""
-    code = event.word & 3
-    return event._replace(through=jnp.where((code == s) | (code == 3 - s), event.through, INFINITE))
+def _within(row: Array, counts: Array) -> Array:
+    """The event, or one that does nothing."""
+    none = np.array([NOTHING + 1, 0, 0, 0, INFINITE, INFINITE], np.int32)
+    return jnp.stack([jnp.where(counts, row[c], none[c]) for c in range(len(none))])
 
 
 Move = Callable[[_Constant, _Moving, Array, _Event, Array, Rules, Array], _Moving]

@@ -40,7 +40,7 @@ from jaxmm.tape.tape import Tape
 Array = Any
 
 
-ONE = Reading(block=16, tells=True)
+ONE = Reading(block=1, tells=True)
 """For one run whose fills are reported."""
 BATCH = Reading(block=8, tells=False)
 """For many runs at once, of which only money and position count."""
@@ -99,7 +99,7 @@ class Replay:
     book_qty: Array  # int32 [D, 2, K], lots
     total: Array  # int32 [D, 2, K], of the exchange's quantities on arrival, up to each level
     features: Array  # float32 [D, F]
-    events: Array  # int32 [N + MOST_BLOCK, 4], of `engine.event_rows`
+    events: Array  # int32 [N + MOST_BLOCK, 6], of `engine.event_rows`
     time: Timeline
     money: Money
     lot: Array  # float32, size of a lot

@@ -127,7 +127,7 @@ def prepare(tape: Tape, latency: Latency) -> replay.Replay:
     """The tape for the engine, its events padded to their full number so that every tape has one shape."""
     prepared = replay.replay_of(tape, latency)
     missing = tape.events + MOST_BLOCK - prepared.events.shape[0]
-    rest = jnp.broadcast_to(prepared.events[-1], (missing, 4))
+    rest = jnp.broadcast_to(prepared.events[-1], (missing, 6))
     return prepared.replace(prompt=False, one_arrival=False, events=jnp.concatenate([prepared.events, rest]))
 
 
