@@ -37,7 +37,7 @@ def recorded(request, shared_data, tmp_path_factory) -> Tape:
 
 
 def quotes_near(tape: Tape, seed: int) -> Table:
-    """Quotes at, inside and behind the touch, which stay for a while, but not 40 ticks away, and now and then flatten."""
+    """Quotes at, inside and behind the touch, which stay a while, but not 40 ticks away, and now and then flatten."""
     rng = np.random.default_rng(seed)
     d = tape.decisions
     steps = np.arange(d) - np.arange(d) % 3
