@@ -156,9 +156,7 @@ def export(
 def backtest(
     quoter: Annotated[str, typer.Argument(help="A strategy's name or a bundle's folder.")],
     tape: Annotated[Path, typer.Option(help="A tape's folder.")],
-    fills: Annotated[str, typer.Option(help="risk_averse, penetration or touch, with :partial behind it.")] = (
-        "risk_averse"
-    ),
+    fills: Annotated[str, typer.Option(help="risk_averse, touch, power3(3), …, :partial behind it.")] = ("risk_averse"),
     latency: Annotated[str, typer.Option(help="Entry and response delay: 10ms, or 5ms,lognormal(20ms,0.5).")] = "10ms",
     set_: Set = None,
     max_position_lots: Annotated[int | None, typer.Option(help="No quote may carry the position beyond this.")] = None,
@@ -167,6 +165,10 @@ def backtest(
         str | None, typer.Option(help="Collateral: balance,leverage,maintenance rate, such as 0.5,20,0.004.")
     ] = None,
     volume_30d: Annotated[float, typer.Option(help="Traded in the 30 days before: it picks the fee tier.")] = 0.0,
+    order_type: Annotated[str, typer.Option(help="post_only, gtc, ioc, fok or market.")] = "post_only",
+    venue_limit: Annotated[
+        list[str] | None, typer.Option(metavar="A=NUMBER", help="What the venue rejects, such as max_requests=300.")
+    ] = None,
     grid: Annotated[list[str] | None, typer.Option(metavar="A=LIST", help="Sweep: a=1,2,4 or a=1:4:.5.")] = None,
     sample: Annotated[int | None, typer.Option(help="Sweep: draw this many sets from --range.")] = None,
     range_: Annotated[
@@ -186,10 +188,11 @@ def backtest(
     Example: jaxmm backtest skewed_spread --tape tape --grid half_spread_ticks=.5:3:.5 --out sweep
     """
     from jaxmm.exchange.account import Terms
+    from jaxmm.runs.backtesting import Conditions, parse_margin
     from jaxmm.runs.backtesting import backtest as run_backtest
-    from jaxmm.runs.backtesting import parse_margin
 
     settings, terms = _settings(set_ or []), Terms(volume_30d, None if margin is None else parse_margin(margin))
+    conditions = Conditions.parse(fills, latency, order_type, _settings(venue_limit or []), terms)
     if grid or sample is not None or range_:
         from jaxmm.runs.sweeping import Wanted, sweep_settings, text
 
@@ -199,7 +202,7 @@ def backtest(
             settings = {"max_position_lots": max_position_lots} | settings
         wanted = Wanted(grid or [], sample, range_ or [], seed, engine, top, out)
         with _bar("sweeping") as progress:
-            answer = sweep_settings(quoter, tape, fills, latency, settings, terms, wanted, progress)
+            answer = sweep_settings(quoter, tape, conditions, settings, wanted, progress)
         if json_out:
             _answer(answer, json_out)
         else:
@@ -207,7 +210,7 @@ def backtest(
         return
     if out is not None or engine is not None:
         raise InputError(f"{'--out' if out else '--engine'} belongs to a sweep; give --grid or --sample")
-    _answer(run_backtest(quoter, tape, fills, latency, settings, max_position_lots, fills_out, terms), json_out)
+    _answer(run_backtest(quoter, tape, conditions, settings, max_position_lots, fills_out), json_out)
 
 
 def main() -> None:

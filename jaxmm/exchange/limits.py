@@ -1,9 +1,11 @@
 """What a venue accepts: an order outside these limits is rejected with a named reason, never an exception."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import Any
 
-from jaxmm.errors import InputError
+from jaxmm.errors import InputError, nearest
 from jaxmm.exchange.types import INFINITE
 
 
@@ -45,6 +47,17 @@ class Limits:
     max_position_lots: int = INFINITE
     max_requests: int = INFINITE
     window_ns: int = 1_000_000_000
+
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any]) -> "Limits":
+        """From names and numbers. Raises `InputError` on a name that is not known and a value that is no number."""
+        names = [field.name for field in fields(cls)]
+        for name, value in settings.items():
+            if name not in names:
+                raise InputError(f"limits: unknown limit {name!r}; {nearest(name, names)}")
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise InputError(f"limits: {name} is {value!r}; it is a whole number")
+        return cls(**settings)
 
     def __post_init__(self) -> None:
         for field in fields(self):

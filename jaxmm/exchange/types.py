@@ -54,6 +54,14 @@ class OrderType(IntEnum):
     MARKET = 4
     """Takes at any price; what the book does not hold is cancelled."""
 
+    @classmethod
+    def parse(cls, text: str) -> "OrderType":
+        """`gtc`, `post_only`, `ioc`, `fok` or `market`."""
+        names = [kind.name.lower() for kind in cls]
+        if text not in names:
+            raise InputError(f"order type {text!r}: {nearest(text, names)}")
+        return cls[text.upper()]
+
 
 @dataclass(frozen=True)
 class FillModel:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,37 +13,49 @@ from jaxmm.evaluate.metrics import metrics
 from jaxmm.evaluate.result import Backtest
 from jaxmm.exchange.account import LOWEST_TIER, Margin, Terms
 from jaxmm.exchange.latency import Latency
-from jaxmm.exchange.types import FillModel
+from jaxmm.exchange.limits import Limits
+from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.policy.bundle import Bundle
 from jaxmm.policy.types import Quoter
 from jaxmm.strategies.registry import STRATEGIES, strategy_from
 from jaxmm.tape.tape import Tape
 
 
+class Conditions(NamedTuple):
+    """What a backtest or a sweep takes beside a tape and a quoter."""
+
+    model: FillModel
+    latency: Latency
+    order_type: OrderType = OrderType.POST_ONLY
+    limits: Limits | None = None
+    terms: Terms = LOWEST_TIER
+
+    @classmethod
+    def parse(cls, fills: str, latency: str, order_type: str, limits: dict[str, Any], terms: Terms) -> "Conditions":
+        """From the words of a command line; without `limits` the venue takes every order."""
+        limited = Limits.parse(limits) if limits else None
+        return cls(FillModel.parse(fills), Latency.parse(latency), OrderType.parse(order_type), limited, terms)
+
+
 def backtest(
     quoter: str,
     tape: Path,
-    fills: str,
-    latency: str,
+    conditions: Conditions,
     settings: dict[str, Any],
-    max_position_lots: int | None,
-    fills_out: Path | None,
-    terms: Terms = LOWEST_TIER,
+    max_position_lots: int | None = None,
+    fills_out: Path | None = None,
 ) -> dict[str, Any]:
     """Runs `quoter`, a strategy's name or a bundle's folder, and returns its scores as plain values."""
-    model, delays = FillModel.parse(fills), Latency.parse(latency)
     if fills_out is not None and (fills_out.is_dir() or not fills_out.parent.is_dir()):
         raise InputError(f"--fills-out {fills_out}: no file can be there; name one in a folder that exists")
     opened = Tape.open(tape)
     chosen, limit = _quoter(quoter, opened, settings, max_position_lots)
-    result = run_backtest(
-        opened, chosen, name=quoter, latency=delays, model=model, max_position_lots=limit, terms=terms
-    )
+    result = run_backtest(opened, chosen, name=quoter, max_position_lots=limit, **conditions._asdict())
     if fills_out is not None:
         _write_fills(result, fills_out)
     return {
         "quoter": quoter,
-        "fills_model": model.name,
+        "fills_model": result.fills_model,
         "latency": result.latency,
         "decisions": len(result.ts_ns),
         "position_lots": int(result.position[-1]),

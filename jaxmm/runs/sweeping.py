@@ -18,10 +18,8 @@ from jaxmm.evaluate.heat_map import heat_map
 from jaxmm.evaluate.lockstep import fuse_outputs
 from jaxmm.evaluate.metrics import decompose
 from jaxmm.evaluate.sweep import Sweep, difference, sweep
-from jaxmm.exchange.account import Terms
-from jaxmm.exchange.latency import Latency
-from jaxmm.exchange.types import FillModel
 from jaxmm.files import whole_folder, write_text
+from jaxmm.runs.backtesting import Conditions
 from jaxmm.runs.parameter_sets import ParameterSets, grid, sample
 from jaxmm.tape.tape import Tape
 
@@ -43,16 +41,13 @@ class Wanted(NamedTuple):
 def sweep_settings(
     strategy: str,
     tape: Path,
-    fills: str,
-    latency: str,
+    conditions: Conditions,
     settings: dict[str, Any],
-    terms: Terms,
     wanted: Wanted,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
     """Sweeps `strategy` over the tape, runs the best sets again on the event engine, and returns plain values."""
     sets = _sets_of(strategy, settings, wanted)
-    model, delays = FillModel.parse(fills), Latency.parse(latency)
     fuse_outputs()
     opened = Tape.open(tape)
     with _folder(wanted.out) as folder:
@@ -60,11 +55,9 @@ def sweep_settings(
         result = sweep(
             opened,
             sets.strategies,
-            latency=delays,
-            model=model,
-            terms=terms,
             engine=wanted.engine,
             progress=progress,
+            **conditions._asdict(),
         )
         seconds = time.perf_counter() - began
         answer = {
@@ -80,7 +73,7 @@ def sweep_settings(
             "no_windows_because": result.refusal,
             "sets_with_unknown_fills": int((result.scores.outside > 0).sum()),
             "seconds": seconds,
-            "top": [_again(opened, result, sets, int(i), delays, model, terms) for i in result.ranked()[: wanted.top]],
+            "top": [_again(opened, result, sets, int(i), conditions) for i in result.ranked()[: wanted.top]],
         }
         if folder is not None:
             _write(folder, result, sets, answer)
@@ -103,7 +96,7 @@ def text(answer: dict[str, Any]) -> str:
             "they are not ranked, and `outside` in the table is not 0"
         )
     if answer["top"]:
-        titles = ["rank", *answer["swept"], "net P&L", "fills", "max |position|", "backtest", "difference"]
+        titles = ["rank", *answer["swept"], "net P&L", "maker fills", "max |position|", "backtest", "difference"]
         rows = [titles, *(_row(rank, top) for rank, top in enumerate(answer["top"], 1))]
         widths = [max(len(row[i]) for row in rows) for i in range(len(titles))]
         lines += ["", f"net P&L in {answer['currency']}; the best run again by exact backtests on the event engine:"]
@@ -114,7 +107,7 @@ def text(answer: dict[str, Any]) -> str:
 
 def _row(rank: int, top: dict[str, Any]) -> list[str]:
     numbers = [*top["parameters"].values(), top["net_pnl"]]
-    counts = f"{top['fills']}", f"{top['max_inventory']}"
+    counts = f"{top['maker_fills']}", f"{top['max_inventory']}"
     shown = [f"{top['backtest_net_pnl']:.6g}", f"{top['difference']['net_pnl']:.6g}"]
     return [f"{rank}", *(f"{number:.6g}" for number in numbers), *counts, *shown]
 
@@ -131,19 +124,15 @@ def _sets_of(strategy: str, settings: dict[str, Any], wanted: Wanted) -> Paramet
     return sample(strategy, settings, wanted.sample, wanted.ranges, wanted.seed)
 
 
-def _again(
-    tape: Tape, result: Sweep, sets: ParameterSets, index: int, latency: Latency, model: FillModel, terms: Terms
-) -> dict[str, Any]:
+def _again(tape: Tape, result: Sweep, sets: ParameterSets, index: int, conditions: Conditions) -> dict[str, Any]:
     """A set's row, its exact backtest, and by how much they differ."""
     strategy = result.strategy(index)
     exact = backtest(
         tape,
         strategy,
         name=f"set {index}",
-        latency=latency,
-        model=model,
         max_position_lots=strategy.max_position_lots,
-        terms=terms,
+        **conditions._asdict(),
     )
     row = {name: column[index].item() for name, column in result.columns().items()}
     return {
