@@ -17,7 +17,7 @@ from jaxmm.exchange.window_table import MODELS, Levels, build_table
 from jaxmm.exchange.window_waiting import WaitingReplay
 from jaxmm.policy.types import Quotes
 from jaxmm.tape.tape import Tape
-from tests.exchange.streams import prepare, random_table, random_tape, run_engine, stack
+from tests.exchange.streams import INSTRUMENT, Table, prepare, random_table, random_tape, run_engine, stack
 
 EVENTS, DECISIONS = 600, 60
 DELAYS = (0, 1, 3, 20, 60, 200)
@@ -96,6 +96,34 @@ def test_where_few_levels_are_held_nothing_differs_before_the_counter_says_so(ba
         compared += until
     assert window.outside.any(axis=1).mean() > 0.3
     assert compared > 5 * len(cases)
+
+
+def run_away(traded: int, partial: bool):
+    """A bid at 1000 is replaced once the best is 1010, and somebody sells at `traded` before its cancel arrives."""
+    book = np.full((4, 2, 1), 1020, np.int32)
+    book[:, 0, 0] = 1000, 1010, 1010, 1010
+    tape = Tape.from_arrays(
+        INSTRUMENT,
+        ts_ns=[100, 200, 300, 400],
+        book_price=book,
+        book_qty=np.full_like(book, 5),
+        exch_ts=[0, 0, 150, 205],
+        event=[(2, 1000, 5, 0), (3, 1020, 5, 0), (2, 1010, 5, 0), (0, traded, 3, 0)],
+        best=[(1000, 0), (1000, 1020), (1010, 1020), (1010, 1020)],
+    )
+    zero = np.zeros(4, np.int32)
+    table = Table(book[:, 0, 0], zero + 2, zero, zero, zero > 0)
+    model = FillModel(QueueModel.TOUCH, partial)
+    replay = window_replay_of(tape, Latency(10, 10), model, Levels(behind=3, inside=1))
+    steps = run_engine(stack([replay]), stack([table]), stack([Rules.of(model)]))
+    return np.asarray(steps.bought)[0].tolist(), np.asarray(steps.outside)[0].tolist()
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_an_order_that_the_market_left_behind_is_sure_unless_its_price_is_reached(partial):
+    assert run_away(1001, partial) == ([0, 0, 0], [0, 0, 0])
+    assert run_away(1000, partial)[1] == [0, 1, 0]
+    assert run_away(999, partial) == (([0, 0, 0], [0, 1, 0]) if partial else ([0, 2, 0], [0, 0, 0]))
 
 
 def test_a_place_in_the_queue_is_carried_over_many_windows():
