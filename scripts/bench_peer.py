@@ -17,8 +17,9 @@ from peer_feed import local_events, write_feed
 from peer_grid import GridParams
 from peer_ours import Compiled, compiled_path, compiled_totals
 
+from jaxmm.exchange.engine import Reading
 from jaxmm.exchange.latency import Latency
-from jaxmm.exchange.replay import replay_of
+from jaxmm.exchange.replay import BATCH, replay_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.exchange.window import window_replay_of
@@ -30,6 +31,8 @@ from jaxmm.tape.build import build_tape
 from jaxmm.tape.tape import Tape
 
 LATENCY = Latency(10_000_000, 10_000_000)
+ALONE = Reading(block=1, tells=False)
+"""For one run whose fills are counted, not listed: as the peer's."""
 LEVELS = 20
 NAMED = Levels(behind=14, inside=10)
 """Prices that the quoters here ever name: they lean by 10 ticks at most, and wide spreads leave room for all of it."""
@@ -87,9 +90,9 @@ def quoter_of(sets: list[Quoting]) -> SkewedSpread:
     return SkewedSpread(np.float32(half / 2), np.float32(skew / 2), lots, most)
 
 
-def replays_of(feed: Feed, model: FillModel) -> dict[str, Any]:
+def replays_of(feed: Feed, model: FillModel, reading: Reading = ALONE) -> dict[str, Any]:
     """Our engines on a feed: those that know the fill model."""
-    found = {"event engine": replay_of(feed.tape, LATENCY)}
+    found = {"event engine": replay_of(feed.tape, LATENCY, reading=reading)}
     if model.queue in OF_WINDOWS:
         found["window engine"] = window_replay_of(feed.tape, LATENCY, model, NAMED)
     return found
@@ -225,7 +228,7 @@ def batch_figures(plan: Plan, batch: int, random_starts: bool) -> list[Figure]:
     sets, figures = sets_of(batch), []
     events, decisions = feed.facts
     mine, done = {}, {}
-    for engine, replay in replays_of(feed, model).items():
+    for engine, replay in replays_of(feed, model, BATCH).items():
         whole = decisions - 1
         done[engine] = max(min(MOST[engine] // batch, whole // 2 if random_starts else whole), 1)
         starts = np.random.default_rng(12).integers(0, whole - done[engine], batch) if random_starts else None
@@ -254,7 +257,7 @@ def sweep_figures(plan: Plan) -> list[Figure]:
     limits = np.array([one.max_position_lots for one in sets])
     mine = {
         engine: compiled_totals(replay, quoter_of(sets), limits, None, Rules.of(model), feed.tape.decisions - 1)
-        for engine, replay in replays_of(feed, model).items()
+        for engine, replay in replays_of(feed, model, BATCH).items()
     }
     with Opponent(feed, model.name, 2) as peer:
         runs: Runs = {"peer": lambda: peer.wall(asked) * count / len(asked)}
