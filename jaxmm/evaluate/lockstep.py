@@ -54,7 +54,7 @@ class Stretch(NamedTuple):
     high: Array  # float32, the highest it was, 0 at the start
     low: Array  # float32, the lowest
     fall: Array  # float32, its largest fall from the highest so far
-    fills: Array  # int32, orders of which something filled, counted in each decision
+    maker_fills: Array  # int32, resting orders of which something filled, counted in each decision
     lots: Array  # int32, traded
     held: Array  # float32, lot·seconds of |position|
     most: Array  # int32, largest |position|
@@ -149,7 +149,7 @@ def _added(sums: Stretch, step: Step, position: Array, seconds: Array, exact: bo
         high=high,
         low=jnp.minimum(sums.low, net),
         fall=jnp.maximum(sums.fall, high - net),
-        fills=sums.fills + _count(resting + taking),
+        maker_fills=sums.maker_fills + _count(resting),
         lots=sums.lots + step.bought + step.sold,
         held=sums.held + held.astype(jnp.float32) * seconds,
         most=jnp.maximum(sums.most, jnp.abs(step.position)),

@@ -85,7 +85,7 @@ class Difference(NamedTuple):
     """What an exact backtest of a set has more than its row; all 0 where they agree."""
 
     net_pnl: float  # settlement currency
-    fills: int
+    maker_fills: int
     lots: int
     max_inventory: int
 
@@ -101,7 +101,7 @@ def difference(sweep: Sweep, index: int, exact: Backtest) -> Difference:
     more = gross - row.pnl * exact.unit if exact.instrument.kind == "linear" else float(gross) - row.gross_pnl
     return Difference(
         net_pnl=float(more) - more_paid,
-        fills=len(fills.qty) - row.fills,
+        maker_fills=int(fills.maker.sum()) - row.maker_fills,
         lots=int(fills.qty.sum()) - row.lots,
         max_inventory=int(position.max()) - row.max_inventory,
     )
@@ -242,7 +242,7 @@ class _Runner:
                 replay = span.load()
                 batches = batches or [self._batch(replay, chosen[part]) for part in parts]
             seconds = jnp.asarray(self.seconds[span.start : span.start + replay.decisions - 1])
-            job = _Job(replay, seconds, span.start, self._calls(span, len(parts[0])), Event())
+            job = _Job(replay, seconds, span.start, self._calls(span, stage.spans[0], len(parts[0])), Event())
             jax.block_until_ready(self._call(job, batches[0], job.calls[0] * 0))  # compiles, once for all threads
             with ThreadPoolExecutor(self.workers) as pool:
                 futures = [pool.submit(self._pass, job, batch) for batch in batches]
@@ -287,20 +287,24 @@ class _Runner:
         with self.venue.precision():
             return lockstep.run(job.replay, self.rules, job.seconds, batch.sets, batch.standing, jnp.asarray(cuts))
 
-    def _calls(self, span: Span, width: int) -> np.ndarray:
-        """Stretches int32 [calls, C, 2] of a span: each within one bar; the last are empty."""
+    def _calls(self, span: Span, longest: Span, width: int) -> np.ndarray:
+        """Stretches int32 [calls, C, 2] of a span; the last are empty. C is the same for all spans."""
+        cuts, most = self._stretches(span), len(self._stretches(longest))
+        together = min(most, max(1, CALL * most // (width * (longest.stop - longest.first))))
+        calls = -(-len(cuts) // together)
+        cuts += [(span.stop, span.stop)] * (calls * together - len(cuts))
+        return np.array(cuts, np.int32).reshape(calls, together, 2)
+
+    def _stretches(self, span: Span) -> list[tuple[int, int]]:
+        """First decision and end of each stretch of a span: each lies within one bar."""
         bar = self.bar[1:]
         starts = np.flatnonzero(np.diff(bar[span.first : span.stop], prepend=-1)) + span.first
         ends = np.append(starts[1:], span.stop)
-        cuts = [
+        return [
             (first, min(first + self.longest, end))
             for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
             for first in range(start, end, self.longest)
         ]
-        together = max(1, CALL * len(cuts) // (width * (span.stop - span.first)))
-        calls = -(-len(cuts) // together)
-        cuts += [(span.stop, span.stop)] * (calls * together - len(cuts))
-        return np.array(cuts, np.int32).reshape(calls, together, 2)
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:

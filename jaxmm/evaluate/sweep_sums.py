@@ -24,7 +24,7 @@ class Scores(NamedTuple):
     funding: np.ndarray  # float64, paid
     sharpe: np.ndarray  # float64, per bar, not annualised
     max_drawdown: np.ndarray  # float64
-    fills: np.ndarray  # int64, orders of which something filled, counted in each decision
+    maker_fills: np.ndarray  # int64, resting orders of which something filled, counted in each decision
     lots: np.ndarray  # int64, traded
     turnover: np.ndarray  # float64
     mean_inventory: np.ndarray  # float64, lots, time-weighted mean of |position|
@@ -35,7 +35,9 @@ class Scores(NamedTuple):
     @classmethod
     def empty(cls, size: int, instrument: Instrument) -> "Scores":
         """Room for `size` sets."""
-        whole = {"fills", "lots", "max_inventory", "outside"} | ({"pnl"} if instrument.kind == "linear" else set())
+        whole = {"maker_fills", "lots", "max_inventory", "outside"} | (
+            {"pnl"} if instrument.kind == "linear" else set()
+        )
         return cls(*(np.zeros(size, np.int64 if name in whole else np.float64) for name in cls._fields))
 
 
@@ -50,7 +52,7 @@ class Sums:
         money = np.int64 if self.linear else np.float64
         self.pnl, self.maker, self.taker = (np.zeros(size, money) for _ in range(3))
         self.funding, self.held = np.zeros(size), np.zeros(size)
-        self.fills, self.lots, self.most, self.outside = (np.zeros(size, np.int64) for _ in range(4))
+        self.maker_fills, self.lots, self.most, self.outside = (np.zeros(size, np.int64) for _ in range(4))
         self.net, self.peak, self.fall = np.zeros(size), np.zeros(size), np.zeros(size)
         self.bars = np.zeros((int(bar[-1]) + 1, size))
 
@@ -66,7 +68,7 @@ class Sums:
         self.taker += taker.sum(axis=0)
         self.funding += funding.sum(axis=0)
         self.held += stretches.held.sum(axis=0, dtype=np.float64)
-        self.fills += stretches.fills.sum(axis=0, dtype=np.int64)
+        self.maker_fills += stretches.maker_fills.sum(axis=0, dtype=np.int64)
         self.lots += stretches.lots.sum(axis=0, dtype=np.int64)
         self.outside += stretches.outside.sum(axis=0, dtype=np.int64)
         self.most = np.maximum(self.most, stretches.most.max(axis=0))
@@ -98,7 +100,7 @@ class Sums:
             funding=self.funding * self.unit,
             sharpe=sharpe(self.bars.T),
             max_drawdown=self.fall,
-            fills=self.fills,
+            maker_fills=self.maker_fills,
             lots=self.lots,
             turnover=(self.maker + self.taker) * self.unit,
             mean_inventory=self.held / span_s,

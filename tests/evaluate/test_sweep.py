@@ -77,9 +77,10 @@ def check(
         assert row["sharpe"] == pytest.approx(of.sharpe, rel=1e-9, nan_ok=True)
         assert row["max_drawdown"] == pytest.approx(of.max_drawdown, rel=1e-5)
         assert row["mean_inventory"] == pytest.approx(of.mean_inventory, rel=1e-5)
-        assert (row["fills"], row["max_inventory"]) == (of.fills, of.max_inventory)
+        assert (row["maker_fills"], row["max_inventory"]) == (exact.fills.maker.sum(), of.max_inventory)
+        assert row["lots"] == of.maker_lots + of.taker_lots
         assert row["pnl"] == exact.pnl.sum()
-    assert swept.scores.fills.sum() > 50
+    assert swept.scores.lots.sum() > 50
     return swept
 
 
@@ -134,12 +135,15 @@ def test_ladders_and_a_venue_s_limits_run_on_events_as_their_backtests(busy):
 
 
 def test_orders_that_take_are_those_of_the_backtest(busy):
-    inside = Taker(np.array([0, 1, 2]))
-    assert check(busy, inside, order_type=OrderType.GTC).windows.all()
+    swept = check(busy, Taker(np.array([0, 1, 2]), np.array([1, 60, 9]), [5, 300, 90]), order_type=OrderType.GTC)
+    assert swept.windows.all()
+    assert (swept.scores.taker_fees > 0).all()
 
 
 def test_batches_and_spans_change_nothing(busy, monkeypatch):
+    busy = busy.priced(replace(busy.instrument, maker_fee=-0.001))  # gains, to fall from
     whole_tape = check(busy)
+    assert (whole_tape.scores.net_pnl > 0).any()
     monkeypatch.setattr(sweep_stages, "MOST_BYTES", 1120 * 70)  # five spans and more, read from a table on disk
     monkeypatch.setattr(room, "CALL", 64)
     in_parts = sweep(busy, SETS, latency=LATENCY, model=FillModel(), batch=4)
@@ -175,14 +179,14 @@ def test_an_inverse_contract_s_money_differs_by_float32_rounding_only(busy):
 
 
 class Taker(NamedTuple):
-    """Asks behind the touch, and a bid that reaches into the other side."""
+    """Asks at the touch and behind it, and a bid that takes some levels of the other side, whatever its position."""
 
     behind: Any
     lots: Any = 1
     max_position_lots: Any = 10
 
     def quote(self, view, xp):
-        return Quotes(view.ask_ticks, self.lots, view.ask_ticks + self.behind, self.lots, xp.asarray(False))
+        return Quotes(view.ask_ticks + 4, self.lots, view.ask_ticks + self.behind, self.lots, xp.asarray(False))
 
 
 class Counted(NamedTuple):
@@ -192,19 +196,28 @@ class Counted(NamedTuple):
     max_position_lots: Any = 10
 
     def quote(self, view, xp):
-        TRACES.append(1)
+        TRACES.append(str(jnp.result_type(float)))
         return Quotes(view.bid_ticks, self.lots, view.ask_ticks, self.lots, xp.asarray(False))
 
 
 TRACES: list[int] = []
 
 
-def test_a_sweep_is_traced_once_whatever_its_numbers_and_batches(busy):
+def test_a_sweep_is_traced_once_whatever_its_numbers_batches_and_spans(busy, monkeypatch):
     TRACES.clear()
     for most in (10, 20):
         sets = Counted(np.arange(1, 9), most)
         sweep(busy, sets, latency=LATENCY, model=FillModel(), batch=4)
-    assert len(TRACES) == 1
+    assert TRACES == ["float32"]
+    monkeypatch.setattr(sweep_stages, "MOST_BYTES", 1360 * 45)
+    sweep(busy, sets, latency=LATENCY, model=FillModel(), batch=4)
+    assert TRACES == ["float32"] * 2  # all spans are of one length, the last one too
+
+
+def test_probabilistic_queues_are_float64_in_every_thread(busy):
+    TRACES.clear()
+    sweep(busy.slice(0, 40), Counted(np.arange(1, 9)), latency=LATENCY, model=FillModel.parse("log"), batch=4)
+    assert TRACES == ["float64"]
 
 
 def test_the_best_come_first_and_those_with_unknown_fills_not_at_all(busy):
@@ -221,7 +234,8 @@ def test_a_difference_is_named_in_fills_lots_and_money(busy):
     exact = exactly(busy, swept, 0, LATENCY, FillModel.parse("touch"))
     off = difference(swept, 0, exact)
     of = metrics(exact)
-    assert off.fills == of.fills - swept.scores.fills[0] > 0
+    assert off.maker_fills == of.fills - swept.scores.maker_fills[0] > 0
+    assert off.lots == of.maker_lots - swept.scores.lots[0] > 0
     assert off.net_pnl == pytest.approx(of.pnl.net - swept.scores.net_pnl[0])
 
 

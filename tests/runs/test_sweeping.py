@@ -59,7 +59,7 @@ def test_a_grid_leaves_a_table_a_picture_and_the_exact_best(folder, quick):
         alone = [f"--set={name}={value}" for name, value in top["parameters"].items()]
         exact = answer(process(*sweep_of(folder / "tape", *alone, *sizes[:4]), "--json", **quick))
         assert exact["net_pnl"] == top["backtest_net_pnl"] == pytest.approx(top["net_pnl"], rel=1e-12)
-        assert exact["fills"] == top["fills"]
+        assert exact["fills"] == top["maker_fills"]
     assert imread(said["heat_map"]).shape[2] == 4
     assert json.loads((folder / "out/sweep.json").read_text())["top"] == said["top"]
     assert json.loads(table.schema.metadata[b"sweep"])["swept"] == ["half_spread_ticks", "skew_ticks"]
