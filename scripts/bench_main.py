@@ -24,7 +24,8 @@ SECTIONS = ("import", "environment", "training", "bundle", "start-up", "peer")
 PEER = Path(".venv-peers/bin/python")
 EXACT = {"JAX_ENABLE_X64": "1"}  # a probabilistic queue agrees with the peer's to the last fill in 64 bits
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-ALL_CORES = {"JAX_NUM_CPU_DEVICES": str(CORES)}  # environments are split among them
+FUSED = "--xla_backend_extra_options=xla_cpu_use_multi_output_fusion"  # as `jaxmm backtest` sets it for a sweep
+ALL_CORES = {"JAX_NUM_CPU_DEVICES": str(CORES), "XLA_FLAGS": FUSED}  # environments are split among them
 ASK_HELP = (sys.executable, "-c", "from jaxmm.cli import main; main()", "--help")
 
 
