@@ -83,7 +83,14 @@ def test_a_sample_is_drawn_again_by_its_seed_and_what_windows_cannot_do_is_said(
 def test_ctrl_c_stops_a_sweep_with_130_and_leaves_nothing(folder, quick):
     wide = ("--grid", "half_spread_ticks=0:9.99:.01", "--grid", "skew_ticks=0:.9:.1", "--out", folder / "stopped")
     command = [str(JAXMM), *map(str, sweep_of(folder / "long", *wide, "--fills", "log"))]
-    child = subprocess.Popen(command, env=os.environ | quick, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command,
+        env=os.environ | quick,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background ignores it
+    )
     while child.poll() is None and not (folder / "stopped.partial").exists():
         time.sleep(0.02)
     time.sleep(3.0)
