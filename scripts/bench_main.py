@@ -104,7 +104,8 @@ def _beside_the_peer(plan: Plan) -> Iterator[list[Figure]]:
         return
     for clock in ("100ms", "10ms"):
         for model in ("risk_averse", "power3(3)"):
-            yield _with_peak("bench_peer", "quoting_figures", plan, clock, model, environment=EXACT)
+            environment = EXACT if model.startswith("power") else {}
+            yield _with_peak("bench_peer", "quoting_figures", plan, clock, model, environment=environment)
     yield _with_peak("bench_peer", "grid_figures", plan)
     for batch in plan.sizes.feed_batches:
         for random_starts in (False, True):
