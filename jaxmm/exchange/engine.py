@@ -41,8 +41,8 @@ class Reading:
     """How the loop over events is compiled.
 
     Attributes:
-        block: events a turn. Few suit a batch, whose queues then stay in registers; more suit one environment. On a GPU
-            each turn costs a trip to the host.
+        block: events a turn. A batch reads several in one piece; one run is faster without the masks that the end of a
+            block needs. On a GPU each turn costs a trip to the host.
         tells: whether fills say which event filled them, as a report wants to know.
     """
 
