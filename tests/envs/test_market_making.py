@@ -112,6 +112,11 @@ def test_an_environment_s_state_is_small(random_play):
     assert sum(leaf[0].nbytes for leaf in jax.tree.leaves(start)) <= 256
 
 
+def lots_of(side) -> np.ndarray:
+    """Total lots of our order of a side, on either engine."""
+    return getattr(side, "orders", side).lots
+
+
 def test_the_private_half_of_the_observation_says_what_it_is_named(random_play):
     _, seen = random_play
     np.testing.assert_allclose(column(seen, "inventory"), seen.state.position / np.float32(LIMIT))
@@ -119,7 +124,7 @@ def test_the_private_half_of_the_observation_says_what_it_is_named(random_play):
         open_ = column(seen, f"own_{side}_open")
         assert set(np.unique(open_)) == {0.0, 1.0}
         assert np.all((column(seen, f"own_{side}_distance") != 0) <= (open_ == 1))
-        assert np.all(mine.orders.lots[open_ == 1] > 0)
+        assert np.all(lots_of(mine)[open_ == 1] > 0)
     left = np.where(np.arange(ENVS) % 2 == 0, 40, 7)
     np.testing.assert_allclose(column(seen, "time_left"), (seen.state.end - seen.state.k) / left, rtol=1e-6)
 
@@ -138,7 +143,7 @@ def test_an_episode_is_cut_at_its_length_and_goes_on_flat_somewhere_else(random_
     fresh = jax.tree.map(lambda leaf: leaf[seen.truncated], seen.state)
     assert not fresh.position.any()
     assert not fresh.equity.any()
-    assert not fresh.venue.bid.orders.lots.any()
+    assert not lots_of(fresh.venue.bid).any()
     np.testing.assert_array_equal(fresh.end - fresh.k, np.broadcast_to(lengths, seen.truncated.shape)[seen.truncated])
     before = np.concatenate([start.k[None], seen.state.k[:-1]])
     assert (seen.state.k == before + 1)[~seen.truncated].all()
@@ -176,11 +181,11 @@ def test_nothing_is_compiled_again_for_other_keys_markets_or_numbers(discrete):
     note = lambda name, duration, **_: compiled.append(name)  # noqa: E731
     monitoring.register_event_duration_secs_listener(note)
     try:
-        later = discrete.replay.replace(events=discrete.replay.events + 0)
+        later = jax.tree.map(lambda leaf: jax.device_put(np.array(leaf)), discrete.replay)
         played(discrete.replace(replay=later, distance_ticks=jnp.float32(3)), seed=3, ruin=5.0)
     finally:
         monitoring.unregister_event_duration_listener(note)
-    assert not [name for name in compiled if "compile" in name and "backend" in name and "cache" not in name][1:]
+    assert not [name for name in compiled if "compile" in name and "backend" in name and "cache" not in name]
 
 
 def test_the_start_of_an_episode_costs_no_loop(discrete):
