@@ -27,7 +27,7 @@ def config_of(plan: Plan) -> Config:
 
 def environment_figures(plan: Plan, batch: int) -> list[Figure]:
     """Figures of one batch size."""
-    params = env_params_of(config_of(plan), Tape.open(plan.work / "tape"))
+    params = env_params_of(config_of(plan), Tape.open(plan.work / "tape"), "event")
     steps = max(plan.sizes.env_steps // batch, 10)
     _, state = jax.vmap(MarketMaking().reset, in_axes=(0, None))(jax.random.split(jax.random.key(0), batch), params)
     began = time.perf_counter()

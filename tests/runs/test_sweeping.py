@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -80,16 +81,19 @@ def test_a_sample_is_drawn_again_by_its_seed_and_what_windows_cannot_do_is_said(
     assert table["set_lots"].to_pylist() == again.strategies.lots.tolist()
 
 
+LISTENING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Runs a command that Ctrl-C reaches, also where our own shell runs in the background and ignores it."""
+
+
 def test_ctrl_c_stops_a_sweep_with_130_and_leaves_nothing(folder, quick):
     wide = ("--grid", "half_spread_ticks=0:9.99:.01", "--grid", "skew_ticks=0:.9:.1", "--out", folder / "stopped")
     command = [str(JAXMM), *map(str, sweep_of(folder / "long", *wide, "--fills", "log"))]
     child = subprocess.Popen(
-        command,
+        [sys.executable, "-c", LISTENING, *command],
         env=os.environ | quick,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background ignores it
     )
     while child.poll() is None and not (folder / "stopped.partial").exists():
         time.sleep(0.02)

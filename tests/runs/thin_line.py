@@ -18,7 +18,7 @@ from jaxmm.exchange.replay import replay_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.policy.bundle import Bundle
-from jaxmm.runs.backtesting import backtest
+from jaxmm.runs.backtesting import Conditions, backtest
 from jaxmm.runs.evaluation import evaluate
 from jaxmm.runs.export import export
 from jaxmm.runs.training import train
@@ -55,7 +55,8 @@ def line(run: Path, learner: dict, actions: dict) -> dict:
         said["report_rewritten"] = (run / "evaluation" / "report.html").stat().st_mtime_ns != written
     said["export"] = export(run, run / "bundle")
     said["no_seed"] = refused(lambda: export(run, run / "bundle-7", seed=7))
-    said["backtest"] = backtest(str(run / "bundle"), run / "tape", "risk_averse", "10ms", {}, None, None)
+    conditions = Conditions(FillModel(), Latency(10_000_000, 10_000_000))
+    said["backtest"] = backtest(str(run / "bundle"), run / "tape", conditions, {})
     said["differing_decisions"] = differing(run)
     return said
 
