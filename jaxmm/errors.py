@@ -8,6 +8,10 @@ class InputError(ValueError):
     """A bad input or setting; the command line prints its sentence and exits with 2."""
 
 
+class NotExact(InputError):
+    """What was asked for, an engine cannot do exactly; another engine can."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The end of a sentence that refuses `name`: the closest valid names, or all of them."""
     valid = sorted(valid)

@@ -51,6 +51,19 @@ def store_of(name: str, files: list[str], format: str, folder: Path, *flags: str
     return store
 
 
+def mended_store_of(name: str, folder: Path) -> Path:
+    """A Binance recording with its clock mended; `recordings` imports the same days with their clocks as they are."""
+    return store_of(name, BINANCE[name], "binance", folder / "mended", "--fix-clock")
+
+
+def queues(folder: Path) -> Iterator[Claim]:
+    """The committed study of queue models is what the order-by-order day gives."""
+    del folder
+    done = subprocess.run([str(ROOT / "scripts/queue_study"), "--check"], capture_output=True, text=True)
+    said = (done.stdout + done.stderr).strip()[-200:]
+    yield "queues: docs/queue_study.json is reproduced", done.returncode == 0, said
+
+
 def recordings(folder: Path) -> Iterator[Claim]:
     """Book, id chain and clock of every Binance recording; the counts of the Gemini day."""
     for name, files in BINANCE.items():
@@ -85,7 +98,7 @@ def engines(folder: Path) -> Iterator[Claim]:
     from tests.exchange.test_engine_on_recordings import LATENCY, MODELS, quotes_near
 
     for name in ("binance_usdm_btcusdt", "binance_usdm_ethusdt", "binance_spot_btcusdt"):
-        store = store_of(name, BINANCE[name], "binance", folder, "--fix-clock")
+        store = mended_store_of(name, folder)
         tape = build_tape(open_store(store), folder / f"{name}-tape", "100ms", 20)
         prepared = replay.replay_of(tape, LATENCY, levels=500)
         for post_only in (True, False):
@@ -105,8 +118,7 @@ def peers(folder: Path) -> Iterator[Claim]:
     """Our event engine = hftbacktest at every decision: synthetic feed, the futures' days, markets full of ties."""
     subprocess.run([str(ROOT / "scripts/peer-setup")], check=True)
     futures = [name for name in BINANCE if "spot" not in name]
-    mended = folder / "mended"  # `recordings` imports the same days with their clocks as they are
-    stores = [f"{name}={store_of(name, BINANCE[name], 'binance', mended, '--fix-clock')}" for name in futures]
+    stores = [f"{name}={mended_store_of(name, folder)}" for name in futures]
     compare = str(ROOT / "scripts/peer_compare.py")
     command = [sys.executable, compare, "--work", str(folder / "peers"), "--store", *stores]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as compared:
@@ -152,7 +164,7 @@ def _plain(algorithm: str) -> list[str]:
     ]
 
 
-CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, peers, demo, learners)
+CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, peers, queues, demo, learners)
 
 
 def main() -> None:

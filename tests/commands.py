@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import jax
+
 from jaxmm.cli import main
 from tests.data.recordings import diff, snapshot, ticker, trade, write
 
@@ -40,7 +42,8 @@ def process(*arguments: object, cwd: Place = None, **env: str) -> Done:
 
 
 def jaxmm(*arguments: object, cwd: Place = None) -> Done:
-    """The same in this process, through the same entry point."""
+    """The same in this process, through the same entry point; JAX keeps the flags that other tests run with."""
+    jax.devices()
     told, said, code = io.StringIO(), io.StringIO(), 0
     with (
         mock.patch.object(sys, "argv", ["jaxmm", *map(str, arguments)]),

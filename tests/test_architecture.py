@@ -15,13 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "jaxmm"
 MOST_LINES = 500
 
-EVERYONE = {"instrument", "errors", "files", "policy.types"}
+EVERYONE = {"instrument", "errors", "files", "stopping", "policy.types"}
 SIMULATING = {"data", "features", "tape", "exchange", "markets", "envs"}
 OFFLINE = SIMULATING | {"strategies", "learn", "forecast", "evaluate", "policy"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "instrument": set(),
     "files": set(),
+    "stopping": set(),
     "progress": set(),
     "config": set(),
     "data": set(),

@@ -76,10 +76,16 @@ class Standing(NamedTuple):
 
 
 def fuse_outputs() -> None:
-    """Adds `FUSE_OUTPUTS` to the process's XLA flags; it counts if nothing was compiled yet, and changes no result."""
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_backend_extra_options" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {FUSE_OUTPUTS}".strip()
+    """Starts JAX with `FUSE_OUTPUTS` if it was not started yet; the environment of child processes stays as it is."""
+    before = os.environ.get("XLA_FLAGS")
+    if "xla_backend_extra_options" in (before or ""):
+        return
+    os.environ["XLA_FLAGS"] = f"{before or ''} {FUSE_OUTPUTS}".strip()
+    jax.devices()  # reads the flags, once in the life of a process
+    if before is None:
+        del os.environ["XLA_FLAGS"]
+    else:
+        os.environ["XLA_FLAGS"] = before
 
 
 def start(replay: Any, rules: Rules, orders: int, size: int) -> Standing:

@@ -34,6 +34,7 @@ from jaxmm.exchange.replay import check_money
 from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.instrument import Instrument
 from jaxmm.policy.types import Quoter, orders_of
+from jaxmm.stopping import StopRequest, stop_requests
 from jaxmm.tape.tape import Tape
 
 Progress = Callable[[int, int], None]  # (decisions of sets done, all of them)
@@ -139,6 +140,7 @@ def sweep(
     Raises:
         InputError: no set or too many, money that leaves the engine's integers, an engine that there is not, or
             `window` where windows cannot be exact.
+        KeyboardInterrupt: on SIGINT or SIGTERM, after the stretch in hand.
     """
     strategies, positions = _sets_of(strategies)
     check_money(tape, int(positions.max()))
@@ -154,7 +156,7 @@ def sweep(
     runner = _Runner(venue, strategies, positions, batch, progress)
     pending, windows = np.arange(len(positions)), np.zeros(len(positions), bool)
     scores = Scores.empty(len(positions), tape.instrument)
-    with tempfile.TemporaryDirectory(prefix="jaxmm-sweep-") as work:
+    with stop_requests() as runner.stop, tempfile.TemporaryDirectory(prefix="jaxmm-sweep-") as work:
         ways, refusal = stages(venue, engine, Path(work))
         for stage in ways:
             found = runner.run(stage, pending)
@@ -208,7 +210,7 @@ class _Job(NamedTuple):
     seconds: Any  # float32, from each of its decisions to the next
     start: int  # decision of its row 0
     calls: np.ndarray  # int32 [calls, C, 2], stretches
-    stop: Event
+    failed: Event  # in one of its threads
 
 
 class _Runner:
@@ -230,6 +232,7 @@ class _Runner:
         self.bar_s = bar_seconds(tape.ts_ns)
         self.bar = bar_of(tape.ts_ns, self.bar_s)
         self.seconds = (np.diff(tape.ts_ns) / 1e9).astype(np.float32)
+        self.stop = StopRequest()
         self.longest = lockstep.longest_stretch(int(positions.max()), touch_range(tape)[1])
 
     def run(self, stage: Stage, chosen: np.ndarray) -> Scores:
@@ -244,12 +247,14 @@ class _Runner:
             seconds = jnp.asarray(self.seconds[span.start : span.start + replay.decisions - 1])
             job = _Job(replay, seconds, span.start, self._calls(span, stage.spans[0], len(parts[0])), Event())
             jax.block_until_ready(self._call(job, batches[0], job.calls[0] * 0))  # compiles, once for all threads
+            self.stop.check()
             with ThreadPoolExecutor(self.workers) as pool:
                 futures = [pool.submit(self._pass, job, batch) for batch in batches]
                 try:
                     batches = [future.result() for future in futures]
                 finally:
-                    job.stop.set()
+                    job.failed.set()
+            self.stop.check()
         merged = [
             np.concatenate(c) for c in zip(*(b.sums.scores(self.venue.tape.span_s) for b in batches), strict=True)
         ]
@@ -258,7 +263,7 @@ class _Runner:
     def _pass(self, job: _Job, batch: _Batch) -> _Batch:
         """The batch after a span, or as far as it came."""
         for cuts in job.calls:
-            if job.stop.is_set():
+            if job.failed.is_set() or self.stop.signal:
                 break
             standing, stretches = self._call(job, batch, cuts - job.start)
             batch.sums.add(jax.tree.map(np.asarray, stretches), cuts)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmm.errors import InputError
+from jaxmm.errors import InputError, NotExact
 from jaxmm.evaluate.backtest import MOST_LEVELS
 from jaxmm.exchange.funding import funding_due
 from jaxmm.exchange.latency import Latency
@@ -70,11 +70,9 @@ class Venue(NamedTuple):
         return build_table(self.tape, self.latency, self.model, levels, folder)
 
     def check_windows(self) -> None:
-        """Raises `InputError` on what windows cannot do, as far as it is known before their table."""
-        if self.limits is not None:
-            raise InputError("window engine: it rejects no order by a venue's limits; use the event engine")
+        """Raises `NotExact` on what windows cannot do, as far as it is known before their table."""
         check_model(self.model)
-        check_rules(self.rules, self.orders)
+        check_rules(self.rules, self.orders, self.limits)
 
 
 class Span(NamedTuple):
@@ -102,7 +100,7 @@ def stages(venue: Venue, engine: str | None, work: Path) -> tuple[Iterator[Stage
     try:
         venue.check_windows()
         nearest = venue.table(_reach(venue)[0], work)
-    except InputError as error:
+    except NotExact as error:
         if engine == "window":
             raise
         return _event_stages(venue), str(error)

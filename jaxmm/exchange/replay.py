@@ -86,7 +86,7 @@ class _Progress(NamedTuple):
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=(
-        "book_price", "book_qty", "total", "features", "events", "time", "money", "lot", "limits", "windows",
+        "touch", "total", "features", "events", "time", "money", "lot", "limits", "windows",
         "first_event",
     ),
     meta_fields=("reading", "prompt", "one_arrival"),
@@ -95,8 +95,7 @@ class _Progress(NamedTuple):
 class Replay:
     """What the device reads; shared by every environment of a batch."""
 
-    book_price: Array  # int32 [D, 2, K], locally visible, ticks
-    book_qty: Array  # int32 [D, 2, K], lots
+    touch: Array  # int32 [D, 2], best bid and ask as seen locally, ticks
     total: Array  # int32 [D, 2, K], of the exchange's quantities on arrival, up to each level
     features: Array  # float32 [D, F]
     events: Array  # int32 [N + MOST_BLOCK, 6], of `engine.event_rows`
@@ -113,7 +112,7 @@ class Replay:
     @property
     def decisions(self) -> int:
         """D."""
-        return int(self.book_price.shape[0])
+        return int(self.touch.shape[0])
 
     def replace(self, **changes: Any) -> "Replay":
         """With some of the arrays changed."""
@@ -121,7 +120,7 @@ class Replay:
 
     def mid(self, k: Array) -> Array:
         """Local mid at decision k, int32 half-ticks."""
-        return self.book_price[k, 0, 0] + self.book_price[k, 1, 0]
+        return self.touch[k, 0] + self.touch[k, 1]
 
     def empty_venue(self, rules: Rules, orders: int = 1) -> Venue:
         """No orders, with room for `orders` a side."""
@@ -142,8 +141,8 @@ class Replay:
         if one:
             prices, lots = jax.tree.map(lambda leaf: leaf[0], (prices, lots))
         return View(
-            self.book_price[k, 0, 0],
-            self.book_price[k, 1, 0],
+            self.touch[k, 0],
+            self.touch[k, 1],
             position,
             self.features[k],
             prices[0],
@@ -314,8 +313,7 @@ def replay_of(
     first, stop = int(time.known[0]), max(int(time.known[-1]), int(time.known[0]) + 1)
     indices = {name: getattr(time, name) - np.int32(first) for name in ("known", "cancel", "amend", "place")}
     arrays = Replay(
-        book_price=tape.book_price,
-        book_qty=tape.book_qty,
+        touch=tape.book_price[:, :, 0],
         total=_totals(time.book_qty),
         features=tape.features,
         events=event_rows(tape.event[first:stop]),

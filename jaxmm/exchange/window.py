@@ -17,7 +17,16 @@ from jaxmm.exchange.ledger import Money, Step, book, money_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel
 from jaxmm.exchange.window_fold import AFTER, SIZE
-from jaxmm.exchange.window_lookup import Table, arrive, check_rules, filled_lots, moved, queue_on_arrival
+from jaxmm.exchange.window_lookup import (
+    Order,
+    Table,
+    arrive,
+    check_rules,
+    filled_lots,
+    moved,
+    open_lots,
+    queue_on_arrival,
+)
 from jaxmm.exchange.window_table import Levels, WindowTable, build_table
 from jaxmm.policy.types import Quotes, View
 from jaxmm.tape.tape import Tape
@@ -25,19 +34,11 @@ from jaxmm.tape.tape import Tape
 Array = Any
 
 
-class WindowSide(NamedTuple):
-    """Our order of one side; `lots` 0 is none."""
-
-    key: Array  # int32, price ticks, negated for asks
-    lots: Array  # int32, total, filled part included
-    queue: Array  # int32, z as far as known
-
-
 class WindowVenue(NamedTuple):
     """Both sides: 6 int32, 24 bytes an environment."""
 
-    bid: WindowSide
-    ask: WindowSide
+    bid: Order
+    ask: Order
 
 
 class WindowReplay(NamedTuple):
@@ -50,32 +51,22 @@ class WindowReplay(NamedTuple):
     @property
     def decisions(self) -> int:
         """D."""
-        return int(self.table.head.shape[0])
+        return self.table.decisions
 
     def mid(self, k: Array) -> Array:
         """Local mid at decision k, int32 half-ticks."""
-        return self.table.head[k, 0] + self.table.head[k, 1]
+        return self.table.mid(k)
 
     def empty_venue(self, rules: Rules, orders: int = 1) -> WindowVenue:
         """No orders. Raises `InputError` on rules that windows cannot follow."""
         check_rules(rules, orders)
-        side = WindowSide(*(jnp.int32(0) for _ in WindowSide._fields))
-        return WindowVenue(side, side)
+        none = Order(*(jnp.int32(0) for _ in Order._fields))
+        return WindowVenue(none, none)
 
     def view(self, venue: WindowVenue, position: Array, k: Array, time_left: Array) -> View:
         """The view at decision k: the locally seen touch, the features, and our orders as far as they were answered."""
-        bid, ask = venue
-        return View(
-            self.table.head[k, 0],
-            self.table.head[k, 1],
-            position,
-            self.features[k],
-            bid.key,
-            bid.lots - filled_lots(bid.queue, bid.lots),
-            -ask.key,
-            ask.lots - filled_lots(ask.queue, ask.lots),
-            time_left,
-        )
+        known = (open_lots(venue.bid), open_lots(venue.ask))
+        return self.table.view(self.features, venue, known, position, k, time_left)
 
     def step(
         self, venue: WindowVenue, position: Array, quotes: Quotes, k: Array, rules: Rules
@@ -98,8 +89,8 @@ class WindowReplay(NamedTuple):
         return WindowVenue(bid, ask), step
 
     def _side(
-        self, s: int, old: WindowSide, quotes: Quotes, to_close: Array, k: Array, rules: Rules
-    ) -> tuple[WindowSide, SideFills, Array, Array]:
+        self, s: int, old: Order, quotes: Quotes, to_close: Array, k: Array, rules: Rules
+    ) -> tuple[Order, SideFills, Array, Array]:
         """One side over window k: the side, its fills, its quoted key, and how many lookups left the levels.
 
         The order before takes part until the request arrives. It keeps its place where it is named again, its total
@@ -129,7 +120,7 @@ class WindowReplay(NamedTuple):
 
         done = filled_lots(before, old.lots)
         total = jnp.where(keeps, jnp.maximum(lots, done), live)
-        after = WindowSide(jnp.where(comes, key, old.key), total, queue)
+        after = Order(jnp.where(comes, key, old.key), total, queue)
         left = jnp.where(leaves, done - known, 0)
         worked = filled_lots(queue, total) - jnp.where(keeps, known, 0)
         none, zero = jnp.int32(-1), jnp.int32(0)

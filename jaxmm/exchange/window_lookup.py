@@ -7,16 +7,26 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxmm.errors import InputError
+from jaxmm.errors import NotExact
 from jaxmm.exchange.engine import Filled
+from jaxmm.exchange.limits import Limits
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import INFINITE, OrderType, QueueModel
 from jaxmm.exchange.window_fold import BEFORE, WHOLE
 from jaxmm.exchange.window_table import WindowTable
+from jaxmm.policy.types import View
 
 Array = Any
 THROUGH = -INFINITE // 2
 """A b below this: the market ran through the level."""
+
+
+class Order(NamedTuple):
+    """One of our orders; `lots` 0 is none."""
+
+    key: Array  # int32, price ticks, negated for asks
+    lots: Array  # int32, total, filled part included
+    queue: Array  # int32, z as far as known
 
 
 class Move(NamedTuple):
@@ -43,6 +53,28 @@ class Table(NamedTuple):
         counts = table.model.queue is not QueueModel.PENETRATION
         partial = table.model.partial
         return cls(head, rows, offers, jnp.int32(table.inside), jnp.asarray(partial), jnp.asarray(counts))
+
+    @property
+    def decisions(self) -> int:
+        """D."""
+        return int(self.head.shape[0])
+
+    def mid(self, k: Array) -> Array:
+        """Local mid at decision k, int32 half-ticks."""
+        return self.head[k, 0] + self.head[k, 1]
+
+    def view(
+        self,
+        features: Array,
+        orders: tuple[Order, Order],
+        known: tuple[Array, Array],
+        position: Array,
+        k: Array,
+        time_left: Array,
+    ) -> View:
+        """The view at decision k: touch, features [D, F], and our bid and ask with the lots `known` to be open."""
+        touch, (bid, ask) = self.head[k], orders
+        return View(touch[0], touch[1], position, features[k], bid.key, known[0], -ask.key, known[1], time_left)
 
     @property
     def waits(self) -> bool:
@@ -88,19 +120,24 @@ class Table(NamedTuple):
         return wrong.astype(jnp.int32)
 
 
-def check_rules(rules: Rules, orders: int) -> None:
-    """Raises `InputError` on what windows cannot do exactly."""
+def check_rules(rules: Rules, orders: int, limits: Limits | None = None) -> None:
+    """Raises `NotExact` on what windows cannot do exactly."""
     if rules.model.probabilistic:
-        raise InputError(
-            f"window engine: queue model {rules.model.name.lower()} does not compose; use the event engine"
-        )
+        raise NotExact(f"window engine: queue model {rules.model.name.lower()} does not compose; use the event engine")
+    if limits is not None:
+        raise NotExact("window engine: it rejects no order by a venue's limits; use the event engine")
     if orders != 1:
-        raise InputError(f"window engine: it holds one order a side, not {orders}; use the event engine")
+        raise NotExact(f"window engine: it holds one order a side, not {orders}; use the event engine")
 
 
 def filled_lots(queue: Array, lots: Array) -> Array:
     """Lots filled so far."""
     return jnp.clip(-queue, 0, lots)
+
+
+def open_lots(order: Order) -> Array:
+    """Lots open."""
+    return order.lots - filled_lots(order.queue, order.lots)
 
 
 def moved(queue: Array, by: Move, total: Array, rules: Rules) -> Array:

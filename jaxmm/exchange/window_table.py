@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxmm.errors import InputError
+from jaxmm.errors import InputError, NotExact
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.timeline import Timeline, timeline
 from jaxmm.exchange.types import INFINITE, FillModel, QueueModel
@@ -109,7 +109,7 @@ def check_model(model: FillModel) -> None:
     """Raises `InputError` where a fill model's moves do not compose."""
     if model.queue not in MODELS:
         names = ", ".join(queue.name.lower() for queue in MODELS)
-        raise InputError(
+        raise NotExact(
             f"window engine: fill model {model.name} moves a queue by more than z ↦ min(z − a, b), so windows do not "
             f"compose; it knows {names}. Use the event engine"
         )
@@ -125,13 +125,13 @@ def _cuts(tape: Tape, latency: Latency) -> Timeline:
         raise InputError("tape: a price is 2^29 ticks or more; use a coarser tick_size")
     time = timeline(tape.ts_ns, tape.exch_ts, tape.event, latency, 0, tape.lag_ns)
     if not time.one_arrival:
-        raise InputError(
+        raise NotExact(
             f"window engine: under latency {latency.name} the cancels, amends and places of one decision arrive apart, "
             "and events come between them; give them one delay, or use the event engine"
         )
     by = time.answered
     if not time.prompt and (time.known[by[by < INFINITE] - 1] > time.place[by < INFINITE]).any():
-        raise InputError(
+        raise NotExact(
             f"window engine: under latency {latency.name} a fill is reported before the order's acceptance; use a "
             "constant response delay, or the event engine"
         )

@@ -13,20 +13,22 @@ from jaxmm.exchange.engine import Filled, SideFills
 from jaxmm.exchange.ledger import Money, Step, book
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.window_fold import AFTER, BEFORE, SIZE, WHOLE
-from jaxmm.exchange.window_lookup import Move, Table, arrive, check_rules, filled_lots, moved, queue_on_arrival
+from jaxmm.exchange.window_lookup import (
+    Move,
+    Order,
+    Table,
+    arrive,
+    check_rules,
+    filled_lots,
+    moved,
+    open_lots,
+    queue_on_arrival,
+)
 from jaxmm.policy.types import Quotes, View
 
 Array = Any
 KEPT, NEW = -1, -2
 """Values of `WaitingSide.amend` that are no total: the order stands as it is, or has not arrived."""
-
-
-class Order(NamedTuple):
-    """One of our orders; `lots` 0 is none."""
-
-    key: Array  # int32, price ticks, negated for asks
-    lots: Array  # int32, total, filled part included
-    queue: Array  # int32, z as far as known
 
 
 class WaitingSide(NamedTuple):
@@ -58,11 +60,11 @@ class WaitingReplay(NamedTuple):
     @property
     def decisions(self) -> int:
         """D."""
-        return int(self.table.head.shape[0])
+        return self.table.decisions
 
     def mid(self, k: Array) -> Array:
         """Local mid at decision k, int32 half-ticks."""
-        return self.table.head[k, 0] + self.table.head[k, 1]
+        return self.table.mid(k)
 
     def empty_venue(self, rules: Rules, orders: int = 1) -> WaitingVenue:
         """No orders. Raises `InputError` on rules that windows cannot follow."""
@@ -73,18 +75,9 @@ class WaitingReplay(NamedTuple):
 
     def view(self, venue: WaitingVenue, position: Array, k: Array, time_left: Array) -> View:
         """The view at decision k: the locally seen touch, the features, and our orders as far as they were answered."""
-        bid, ask = venue
-        return View(
-            self.table.head[k, 0],
-            self.table.head[k, 1],
-            position,
-            self.features[k],
-            bid.working.key,
-            jnp.where(k < bid.busy_until, 0, _open(bid.working)),
-            -ask.working.key,
-            jnp.where(k < ask.busy_until, 0, _open(ask.working)),
-            time_left,
-        )
+        bid, ask = (jnp.where(k < side.busy_until, 0, open_lots(side.working)) for side in venue)
+        orders = (venue.bid.working, venue.ask.working)
+        return self.table.view(self.features, orders, (bid, ask), position, k, time_left)
 
     def step(
         self, venue: WaitingVenue, position: Array, quotes: Quotes, k: Array, rules: Rules
@@ -96,7 +89,7 @@ class WaitingReplay(NamedTuple):
             side, filled, blind = self._advance(s, sent, k, rules)
             sides.append(side)
             fills.append(filled)
-            asked = (_open(sent.working) > 0) | (sent.amend == NEW)
+            asked = (open_lots(sent.working) > 0) | (sent.amend == NEW)
             quoted.append(jnp.where(asked, sent.working.key, 0))
             outside = outside + unknown.astype(jnp.int32) + blind.astype(jnp.int32)
         step = book(
@@ -120,7 +113,7 @@ class WaitingReplay(NamedTuple):
         free = k >= side.busy_until
         key, lots = (-quotes.ask_ticks, quotes.ask_lots) if s else (quotes.bid_ticks, quotes.bid_lots)
         lots = jnp.where(quotes.flatten, 0, lots)
-        stands = _open(old) > 0
+        stands = open_lots(old) > 0
         keeps = stands & (lots > 0) & (key == old.key) & (lots <= old.lots)
         amends = free & keeps & (lots < old.lots)
         leaves, comes = free & stands & ~keeps, free & ~keeps & (lots > 0)
@@ -151,7 +144,7 @@ class WaitingReplay(NamedTuple):
 
         away, blind = table.leaving(jnp.where(due, side.sent, k), s, leaving.key, due, rules)
         left = leaving._replace(queue=_if_live(leaving, away, leaving.lots, rules))
-        blind &= _open(leaving) > 0
+        blind &= open_lots(leaving) > 0
 
         cut = due & (amended | arrives)
         row = jnp.where(cut, side.sent, k)
@@ -162,7 +155,7 @@ class WaitingReplay(NamedTuple):
         second = moved(first, table.move(row, s, level, AFTER), total, rules)
         queue = jnp.where(cut & (first > -total), second, first)
         total = jnp.maximum(total, jnp.where(due & amended, filled_lots(first, working.lots), 0))
-        blind |= (_open(working) > 0) & (~arrives | due) & table.outside(level)
+        blind |= (open_lots(working) > 0) & (~arrives | due) & table.outside(level)
 
         zero, none = jnp.int32(0), jnp.int32(-1)
         went = filled_lots(left.queue, left.lots) - filled_lots(leaving.queue, leaving.lots)
@@ -180,12 +173,8 @@ class WaitingReplay(NamedTuple):
         return after, fills, blind
 
 
-def _open(order: Order) -> Array:
-    return order.lots - filled_lots(order.queue, order.lots)
-
-
 def _if_live(order: Order, by: Move, total: Array, rules: Rules) -> Array:
-    return jnp.where(_open(order) > 0, moved(order.queue, by, total, rules), order.queue)
+    return jnp.where(open_lots(order) > 0, moved(order.queue, by, total, rules), order.queue)
 
 
 def _select(condition: Array, new: Any, old: Any) -> Any:

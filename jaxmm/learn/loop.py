@@ -24,7 +24,7 @@ from jaxmm.learn.learner import Learner
 from jaxmm.learn.placement import local_mesh, replicated, state_sharding
 from jaxmm.learn.progress import display
 from jaxmm.learn.records import Records, versions, writing
-from jaxmm.learn.stopping import stop_requests
+from jaxmm.stopping import stop_requests
 
 Validate = Callable[[Policy], dict[str, Any]]  # policies [S, ...] -> scores [S] by name; needs "score", more is better
 

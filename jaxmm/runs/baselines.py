@@ -58,7 +58,7 @@ def _tuned(strategy: Strategy, config: Config, measured: Calibration, params: Pa
 @jax.jit
 def _scores(quoters: Quoter, params: Params) -> jax.Array:
     """Net P&L of a batch of quoters over the replay, settlement currency."""
-    return jax.vmap(lambda quoter: pass_over(params, quoter)[0])(quoters)
+    return jax.vmap(lambda quoter: pass_over(params, quoter).net)(quoters)
 
 
 def _stacked(candidates: list[AnyStrategy]) -> Any:

@@ -88,7 +88,7 @@ def _backtest(config: Config, parts: Parts, quoter: Quoter, name: str, fills: st
         latency=latency_of(config),
         model=FillModel.parse(fills),
         max_position_lots=config.env.max_position_lots,
-        order_type=OrderType[config.venue.order_type.upper()],
+        order_type=OrderType.parse(config.venue.order_type),
         limits=limits_of(config),
         terms=terms_of(config),
     )

@@ -1,7 +1,7 @@
 """From a configuration to the environment's parameters and the learner."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -104,14 +104,20 @@ def terms_of(config: Config) -> Terms:
     return Terms(config.venue.volume_30d, None if margin is None else Margin(**margin.model_dump()))
 
 
-def pass_over(params: Params, quoter: Quoter) -> tuple[jax.Array, jax.Array]:
-    """Net P&L in settlement currency and lots traded of one quoter's pass over a part of the tape, float32 scalars.
+class Pass(NamedTuple):
+    """One quoter's pass over a part of the tape."""
 
-    The score by which checkpoints and baselines alike are chosen, on the validation span.
-    """
+    net: jax.Array  # float32, net P&L in settlement currency: what checkpoints and baselines alike are chosen by
+    lots: jax.Array  # float32, traded
+    outside: jax.Array  # int32, quotes whose fills are not exact: 0, or the market needs more levels
+
+
+def pass_over(params: Params, quoter: Quoter) -> Pass:
+    """The pass that scores a quoter on the validation span."""
     steps = run(params.replay, quoter, params.settings.max_position_lots, params.rules)
     net = jnp.sum(net_pnl(steps)) * params.settings.unit
-    return net, jnp.sum(steps.bought + steps.sold).astype(jnp.float32)
+    lots = jnp.sum(steps.bought + steps.sold).astype(jnp.float32)
+    return Pass(net, lots, jnp.sum(steps.outside, dtype=jnp.int32))
 
 
 def learner_of(config: Config, env_params: Params) -> Learner:

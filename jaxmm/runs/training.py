@@ -23,6 +23,7 @@ from jaxmm.learn.acting import Policy
 from jaxmm.learn.learner import Learner
 from jaxmm.learn.records import Records
 from jaxmm.policy.types import Quotes, View
+from jaxmm.runs.engines import engine_of
 from jaxmm.runs.market import parts_of, tape_of
 from jaxmm.runs.task import check, check_position, env_params_of, learner_of, pass_over
 
@@ -66,6 +67,7 @@ def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool
     )
     return {
         "run": str(run_dir),
+        "engine": engine_of(learner.env_params.replay),
         "seeds": list(config.train.seeds),
         "env_steps": int(Records(run_dir).read()["updates"]) * learner.steps_per_update,  # type: ignore[index]
         "validated_pnl": [float(score) for score in done.best.score],
@@ -79,8 +81,8 @@ def validator(learner: Learner, params: Params) -> loop.Validate:
     @jax.jit
     def score(learner: Learner, params: Params, policy: Policy) -> dict[str, jax.Array]:
         def one(policy: Policy) -> dict[str, jax.Array]:
-            net, lots = pass_over(params, Greedy(learner, policy))
-            return {"score": net, "volume_lots": lots}
+            net, lots, outside = pass_over(params, Greedy(learner, policy))
+            return {"score": net, "volume_lots": lots, "outside": outside}
 
         return jax.vmap(one)(policy)
 

@@ -4,36 +4,18 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmm.data.store import import_recording, open_store
 from jaxmm.evaluate.backtest import backtest
 from jaxmm.exchange import replay
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.reference import ASK, BID
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel, OrderType, QueueModel
-from jaxmm.instrument import Instrument
 from jaxmm.strategies.skewed import SkewedSpread
-from jaxmm.tape.build import build_tape
 from jaxmm.tape.tape import Tape
 from tests.exchange.streams import Table, run_engine, run_reference, stack
 
 MODELS = [FillModel(queue, partial) for queue in QueueModel if not queue.probabilistic for partial in (False, True)]
 LATENCY = Latency(10_000_000, 10_000_000)
-RECORDINGS = {
-    "usdm-btc": ("binance_usdm/btcusdt_20240808.gz", "binance_usdm_btcusdt", "100ms"),
-    "usdm-eth": ("binance_usdm/ethusdt_20240808.gz", "binance_usdm_ethusdt", "200ev"),
-    "spot-btc": ("binance_spot/btcusdt_20240808.gz", "binance_spot_btcusdt", "100ms"),
-}
-
-
-@pytest.fixture(scope="module", params=list(RECORDINGS))
-def recorded(request, shared_data, tmp_path_factory) -> Tape:
-    """The first part of a recording as a tape."""
-    path, instrument, clock = RECORDINGS[request.param]
-    folder = tmp_path_factory.mktemp(request.param)
-    described = Instrument.from_yaml(f"configs/instruments/{instrument}.yaml")
-    import_recording([shared_data / path], "binance", described, folder / "store", fix_clock=True)
-    return build_tape(open_store(folder / "store"), folder / "tape", clock, 20)
 
 
 def quotes_near(tape: Tape, seed: int) -> Table:

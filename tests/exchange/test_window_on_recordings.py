@@ -1,39 +1,21 @@
-"""Windows = events on whole recordings, every model and both size modes; and what a wrong rule would change there."""
+"""Windows = events on whole recordings: every model, both size modes, resting only and taking."""
 
 import jax
 import numpy as np
 import pytest
 
-from jaxmm.data.store import import_recording, open_store
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.replay import replay_of
 from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.exchange.window import window_replay_of
 from jaxmm.exchange.window_table import MODELS, Levels
-from jaxmm.instrument import Instrument
-from jaxmm.tape.build import build_tape
 from jaxmm.tape.tape import Tape
 from tests.exchange.streams import Table, run_engine, stack
 
 LATENCY = Latency(10_000_000, 10_000_000)
 LEVELS = Levels(behind=100, inside=400, offers=40)
-RECORDINGS = {
-    "usdm-btc": ("binance_usdm/btcusdt_20240808.gz", "binance_usdm_btcusdt", "100ms"),
-    "usdm-eth": ("binance_usdm/ethusdt_20240808.gz", "binance_usdm_ethusdt", "200ev"),
-    "spot-btc": ("binance_spot/btcusdt_20240808.gz", "binance_spot_btcusdt", "100ms"),
-}
 MONEY = ("position", "bought", "sold", "pnl", "bid_quote", "ask_quote", "maker_notional", "taker_notional")
-
-
-@pytest.fixture(scope="module", params=list(RECORDINGS))
-def recorded(request, shared_data, tmp_path_factory) -> Tape:
-    """A whole recording as a tape."""
-    path, instrument, clock = RECORDINGS[request.param]
-    folder = tmp_path_factory.mktemp(request.param)
-    described = Instrument.from_yaml(f"configs/instruments/{instrument}.yaml")
-    import_recording([shared_data / path], "binance", described, folder / "store", fix_clock=True)
-    return build_tape(open_store(folder / "store"), folder / "tape", clock, 20)
 
 
 def quotes_near(tape: Tape, seed: int) -> Table:

@@ -20,7 +20,7 @@ from jaxmm.errors import InputError
 from jaxmm.learn.checkpoint import Checkpoints
 from jaxmm.learn.loop import Best, Progress, _keep_best, load, train
 from jaxmm.learn.records import Records
-from jaxmm.learn.stopping import stop_requests
+from jaxmm.stopping import stop_requests
 
 UPDATES = 600
 

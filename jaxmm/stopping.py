@@ -1,4 +1,4 @@
-"""Stopping a run when it is safe: a signal is noted, and acted on once the update in hand is saved."""
+"""Stopping a run when it is safe: a signal is noted, and acted on once the work in hand is done."""
 
 import dataclasses
 import signal
@@ -13,6 +13,11 @@ class StopRequest:
     """Which signal asked to stop, if any."""
 
     signal: str | None = None
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt if there was one."""
+        if self.signal is not None:
+            raise KeyboardInterrupt
 
 
 @contextmanager
