@@ -17,7 +17,7 @@ MOST_LINES = 500
 
 EVERYONE = {"instrument", "errors", "files", "stopping", "policy.types"}
 SIMULATING = {"data", "features", "tape", "exchange", "markets", "envs"}
-OFFLINE = SIMULATING | {"strategies", "learn", "forecast", "evaluate", "policy"}
+OFFLINE = SIMULATING | {"strategies", "learn", "forecast", "evaluate", "policy", "solve", "calibrate"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "instrument": set(),
@@ -30,6 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": {"features"},
     "tape": {"data", "features"},
     "markets": {"data.schema"},
+    "solve": {"markets.models", "strategies"},
+    "calibrate": {"data", "tape", "markets", "exchange", "features"},
     "exchange": {"tape", "data.book"},
     "strategies": {"features"},
     "envs": {"exchange", "markets", "features", "policy.actions", "tape.build"},
@@ -42,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What a room may import beside itself and what everyone may."""
 
-WITHOUT_JAX = ("policy", "data", "strategies", "features", "tape", "config")
+WITHOUT_JAX = ("policy", "data", "strategies", "features", "tape", "config", "solve")
 
 
 def modules() -> list[Path]:

@@ -1,0 +1,1 @@
+"""Parameters of models measured on recordings: volatility, fill intensity, arrivals, queues, regimes; and realism."""

@@ -1,0 +1,1 @@
+"""Exact answers, in float64 on the host, of the models in `jaxmm.markets.models`."""
