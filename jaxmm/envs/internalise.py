@@ -1,0 +1,156 @@
+"""The dealer who may internalise or hedge, as an environment; exactly solved by `jaxmm.solve.internalise`.
+
+A step: hedge u lots at cost ψ|u| + ηu², then a client may sell to us at depth δb and another buy from us at δa, then
+−φ·dt·q², then the mid moves and the inventory with it; the end of the horizon costs αq² and terminates.
+An action is a point of [−1, 1]³: hedge, bid depth, ask depth. Hedges grow with the cube of the first, so that a third
+of its range is no hedge at all and small hedges take most of the rest; depths run linearly over the grid and are rounded
+to it.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmm.envs.environment import Info
+from jaxmm.envs.spaces import Box
+from jaxmm.envs.tabulated import Tabulated
+from jaxmm.errors import InputError
+from jaxmm.markets.models import Internalise
+
+Array = Any
+
+
+class Params(NamedTuple):
+    """The model's numbers a step; see `jaxmm.markets.models.Internalise`."""
+
+    steps: Array  # int32, N
+    max_inventory: Array  # int32, Q
+    max_hedge: Array  # int32, U
+    rate: Array  # float32, λ·dt
+    a: Array  # float32
+    b: Array  # float32
+    linear_cost: Array  # float32, ψ
+    square_cost: Array  # float32, η
+    holding: Array  # float32, φ·dt
+    final: Array  # float32, α
+    mid_sd: Array  # float32, σ√dt
+    quotes: Array  # float32 [K], ascending
+
+
+class State(NamedTuple):
+    """One dealer."""
+
+    n: Array  # int32, steps done
+    inventory: Array  # int32
+
+
+class Internalising(Tabulated[State, Params]):
+    """See the module. A step also takes the model's own action, by `trade`."""
+
+    @property
+    def default_params(self) -> Params:
+        """INT-DT."""
+        return params_of(Internalise())
+
+    def reset_env(self, key: Array, params: Params) -> tuple[Array, State]:
+        """Flat, at the start of the horizon."""
+        del key
+        state = State(jnp.int32(0), jnp.int32(0))
+        return self.observe(state.n, state.inventory, params), state
+
+    def step_env(
+        self, key: Array, state: State, action: Array, params: Params
+    ) -> tuple[Array, State, Array, Array, Info]:
+        """Decodes the action and trades."""
+        return self.trade(key, state, self.decode(action, params), params)
+
+    def trade(self, key: Array, state: State, wanted: Array, params: Params) -> tuple[Array, State, Array, Array, Info]:
+        """One step under `wanted` [3]: hedge in lots, bid depth, ask depth; nan is no quote."""
+        key_bid, key_ask, key_mid = jax.random.split(key, 3)
+        most = params.max_hedge
+        hedge = jnp.clip(jnp.rint(wanted[0]).astype(jnp.int32), -most, most)
+        hedged = jnp.clip(state.inventory + hedge, -params.max_inventory, params.max_inventory)
+        lots = jnp.abs(hedged - state.inventory).astype(jnp.float32)
+        bought = (hedged < params.max_inventory) & (jax.random.uniform(key_bid) < self.probability(wanted[1], params))
+        sold = (hedged > -params.max_inventory) & (jax.random.uniform(key_ask) < self.probability(wanted[2], params))
+        inventory = hedged + bought.astype(jnp.int32) - sold.astype(jnp.int32)
+        state = State(state.n + 1, inventory)
+        held, done = inventory.astype(jnp.float32), state.n >= params.steps
+        terms = {
+            "spread": jnp.where(bought, wanted[1], 0.0) + jnp.where(sold, wanted[2], 0.0),
+            "hedging": -params.linear_cost * lots - params.square_cost * lots**2,
+            "holding": -params.holding * held**2,
+            "mid": held * params.mid_sd * jax.random.normal(key_mid),
+            "final": jnp.where(done, -params.final * held**2, 0.0),
+        }
+        reward = sum(terms.values(), jnp.float32(0))
+        info = {f"reward/{name}": value for name, value in terms.items()}
+        return self.observe(state.n, inventory, params), state, reward, done, info
+
+    def cell(self, state: State, params: Params) -> tuple[Array]:
+        """Where a tabulated policy has the state: the index of its inventory."""
+        return (state.inventory + params.max_inventory,)
+
+    def probability(self, depth: Array, params: Params) -> Array:
+        """Of a client within a step at `depth`, float32 []; 0 at nan."""
+        p = params.rate * jax.nn.sigmoid(-(params.a + params.b * depth))
+        return jnp.where(jnp.isnan(depth), 0.0, jnp.minimum(p, 1.0))
+
+    def observe(self, step: Array, inventory: Array, params: Params) -> Array:
+        """Share of the horizon left, and of the inventory limit used; float32 [2]."""
+        left = 1 - step.astype(jnp.float32) / params.steps.astype(jnp.float32)
+        return jnp.stack([left, inventory.astype(jnp.float32) / params.max_inventory.astype(jnp.float32)])
+
+    def decode(self, action: Array, params: Params) -> Array:
+        """Hedge in whole lots, bid depth and ask depth on the grid; float32 [3]."""
+        action = jnp.clip(action, -1, 1)
+        hedge = jnp.rint(params.max_hedge.astype(jnp.float32) * action[0] ** 3)
+        low, high = params.quotes[0], params.quotes[-1]
+        asked = low + (high - low) * (action[1:] + 1) / 2
+        nearest = jnp.argmin(jnp.abs(asked[:, None] - params.quotes), axis=1)
+        return jnp.append(hedge, params.quotes[nearest])
+
+    def is_truncated(self, state: State, params: Params) -> Array:
+        """Never: the horizon is part of the task, so its end terminates."""
+        del state, params
+        return jnp.zeros((), bool)
+
+    def action_space(self, params: Params) -> Box:
+        """[−1, 1]³: hedge, bid, ask."""
+        del params
+        return Box(-1.0, 1.0, (3,))
+
+    def observation_space(self, params: Params) -> Box:
+        """Shares."""
+        del params
+        return Box(-1.0, 1.0, (2,))
+
+
+INTERNALISING = Internalising()  # one object, since environments are compared by identity
+
+
+def environment_of_internalise(model: Internalise) -> tuple[Internalising, Params]:
+    """The environment and its parameters. Raises `InputError` where the model quotes nothing."""
+    return INTERNALISING, params_of(model)
+
+
+def params_of(model: Internalise) -> Params:
+    """The model's numbers on the device."""
+    if not model.quotes:
+        raise InputError("int-dt: quotes is empty; give at least one depth")
+    return Params(
+        steps=jnp.int32(model.N),
+        max_inventory=jnp.int32(model.Q),
+        max_hedge=jnp.int32(model.U),
+        rate=jnp.float32(model.lam * model.dt),
+        a=jnp.float32(model.a),
+        b=jnp.float32(model.b),
+        linear_cost=jnp.float32(model.psi),
+        square_cost=jnp.float32(model.eta),
+        holding=jnp.float32(model.phi * model.dt),
+        final=jnp.float32(model.alpha),
+        mid_sd=jnp.float32(model.sigma * np.sqrt(model.dt)),
+        quotes=jnp.asarray(sorted(model.quotes), jnp.float32),
+    )
