@@ -3,8 +3,8 @@
 A step: hedge u lots at cost ψ|u| + ηu², then a client may sell to us at depth δb and another buy from us at δa, then
 −φ·dt·q², then the mid moves and the inventory with it; the end of the horizon costs αq² and terminates.
 An action is a point of [−1, 1]³: hedge, bid depth, ask depth. Hedges grow with the cube of the first, so that a third
-of its range is no hedge at all and small hedges take most of the rest; depths run linearly over the grid and are rounded
-to it.
+of its range is no hedge at all and small hedges take most of the rest; depths run linearly over the grid and are
+rounded to it.
 """
 
 from typing import Any, NamedTuple

@@ -3,8 +3,8 @@
 One step from inventory q: hedge u at cost ψ|u| + ηu², then a client may sell to us at depth δb (probability p(δb)) and
 another buy from us at δa, each one unit and blocked at ±Q; then −φ·dt·q², then the mid moves by σ√dt·ξ. At the end
 −αq². With g = h_{n+1}(q) − φ·dt·q² the clients' part is g + p_b(δb + g(q+1) − g) + p_a(δa + g(q−1) − g) +
-p_a p_b(2g − g(q+1) − g(q−1)), and the dealer chooses u for the best of it at q + u less the cost. The discrete cousin of
-Barzykin, Bergault & Guéant (`jaxmm.solve.bbg`). S = 2Q+1 inventories −Q … Q · N steps · K quotes a side.
+p_a p_b(2g − g(q+1) − g(q−1)), and the dealer chooses u for the best of it at q + u less the cost. The discrete cousin
+of Barzykin, Bergault & Guéant (`jaxmm.solve.bbg`). S = 2Q+1 inventories −Q … Q · N steps · K quotes a side.
 """
 
 from collections.abc import Callable
