@@ -213,6 +213,26 @@ def backtest(
     _answer(run_backtest(quoter, tape, conditions, settings, max_position_lots, fills_out), json_out)
 
 
+@app.command()
+def solve(
+    model: Annotated[str, typer.Argument(help="as, glft, cj, cj-dt, spm, … or a published set such as rl-a, as-2008.")],
+    set_: Set = None,
+    json_out: Json = False,
+) -> None:
+    """Solves a model exactly: its best return, the policy that has it, and the scores of reference policies.
+
+    Example: jaxmm solve cj-dt --set Q=5 --set actions=.25,.75,1.5 --json
+    """
+    settings = _settings(set_ or [])
+    from jaxmm.runs.solving import solve_model, text
+
+    answer = solve_model(model, settings)
+    if json_out:
+        _answer(answer, json_out)
+    else:
+        print(text(answer))
+
+
 def main() -> None:
     """The entry point of `jaxmm`."""
     try:
