@@ -12,7 +12,10 @@ from jaxmm.envs.environment import Environment, Params, State
 
 
 class Tabulated(Environment[State, Params], Generic[State, Params]):
-    """An environment whose observation is a function of step and inventory alone; it truncates after N steps."""
+    """An environment whose observation is a function of step and inventory alone.
+
+    Step N terminates: the terminal penalty is paid on it, and a model's horizon leaves nothing to bootstrap from.
+    """
 
     def observe(self, step: jax.Array, inventory: jax.Array, params: Params) -> jax.Array:
         """What `reset` and `step` return there, float32 [D].

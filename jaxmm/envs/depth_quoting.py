@@ -1,0 +1,168 @@
+"""Quoting two depths around a mid, in a market made of components: the environment of AS, GLFT and CJ-DT alike.
+
+A step: market orders come and trade with our quotes (one unit a side at most, both sides may), then the mid moves.
+Reward = Δ(cash + q·mid) − φ·dt·q², and −αq² on the last step, which ends the episode by termination: nothing is worth
+anything after the model's horizon. n steps done, of N · q inventory in units · δ depth of a quote from the mid.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmm.envs.environment import Info
+from jaxmm.envs.spaces import Box, Discrete
+from jaxmm.envs.tabulated import Tabulated
+from jaxmm.errors import InputError
+from jaxmm.markets.components import Array, Arrivals, FillFunction, Flow, MidProcess, Sides, uniforms
+
+UNLIMITED = 1_000_000
+"""An inventory limit that no episode reaches."""
+NEAR_THE_END = 0.1
+"""Share of the horizon over which the end makes itself felt in the observation."""
+
+
+class DepthParams(NamedTuple):
+    """The numbers of a market and of our quoting in it."""
+
+    mids: tuple[Any, ...]  # of each mid process
+    arrivals: Any
+    fills: Any
+    dt: Array  # float32 [], length of a step
+    steps: Array  # int32 [], N
+    mid: Array  # float32 [], at the start
+    phi: Array  # float32 [], running penalty a time unit
+    alpha: Array  # float32 [], terminal penalty
+    limit: Array  # int32 [], no fill takes |q| past it
+    nearest: Array  # float32 [], the depth that action −1 means
+    farthest: Array  # float32 [], the depth that action 1 means
+    least: Array  # float32 [], depths are held within these two
+    most: Array  # float32 []
+    inventory_scale: Array  # float32 [], the inventory that is observed as 1
+
+
+class DepthState(NamedTuple):
+    """An episode between two steps."""
+
+    step: Array  # int32 [], n
+    inventory: Array  # int32 [], q
+    mid: Array  # float32 []
+    mids: tuple[Any, ...]
+    arrivals: Any
+
+
+@dataclass(frozen=True)
+class DepthQuoting(Tabulated[DepthState, DepthParams]):
+    """The environment; its fields are static, all numbers are `DepthParams`.
+
+    Attributes:
+        mids: what moves the mid; moves add up.
+        arrivals: what brings market orders.
+        fills: which of them reach a quote.
+        depths: depths to choose from on each side, of a discrete action; empty for a continuous one.
+    """
+
+    mids: tuple[MidProcess, ...]
+    arrivals: Arrivals
+    fills: FillFunction
+    depths: tuple[float, ...] = ()
+
+    def reset_env(self, key: Array, params: DepthParams) -> tuple[Array, DepthState]:
+        """Flat, at the starting mid."""
+        del key
+        mids = tuple(part.start(own) for part, own in zip(self.mids, params.mids, strict=True))
+        state = DepthState(jnp.int32(0), jnp.int32(0), params.mid, mids, self.arrivals.start(params.arrivals))
+        return self._observation(state, params), state
+
+    def step_env(
+        self, key: Array, state: DepthState, action: Array, params: DepthParams
+    ) -> tuple[Array, DepthState, Array, Array, Info]:
+        """Trades at `mid ∓ depth`, then the mid's move."""
+        draws = [part.draws for part in self.mids]
+        drawn = uniforms(key, 2 + sum(draws))
+        depth = Sides(*self.decode(action, params))
+        flow = self._trades(state, depth, Sides(*drawn[:2]), params)
+        mids: list[Any] = []
+        move, first = jnp.zeros_like(state.mid), 2
+        for part, own, before, count in zip(self.mids, params.mids, state.mids, draws, strict=True):
+            after, moved = part.move(own, before, state.mid, flow, drawn[first : first + count], params.dt)
+            mids.append(after)
+            move, first = move + moved, first + count
+        inventory = state.inventory + flow.filled.bid - flow.filled.ask
+        stepped = DepthState(
+            state.step + 1,
+            inventory,
+            state.mid + move,
+            tuple(mids),
+            self.arrivals.after(params.arrivals, state.arrivals, flow, params.dt),
+        )
+        terminated = stepped.step >= params.steps
+        earned = jnp.where(flow.filled.bid, depth.bid, 0.0) + jnp.where(flow.filled.ask, depth.ask, 0.0)
+        held = jnp.square(inventory.astype(jnp.float32))
+        penalty = params.phi * params.dt + jnp.where(terminated, params.alpha, 0.0)
+        reward = earned + inventory * move - penalty * held
+        return self._observation(stepped, params), stepped, reward, terminated, {}
+
+    def is_truncated(self, state: DepthState, params: DepthParams) -> Array:
+        """Never: the model's horizon is an end, not a cut."""
+        del params
+        return jnp.zeros_like(state.step, bool)
+
+    def action_space(self, params: DepthParams) -> Discrete | Box:
+        """A pair of `depths`, the ask's the faster to change; or [bid, ask] in [−1, 1] from nearest to farthest."""
+        del params
+        return Discrete(len(self.depths) ** 2) if self.depths else Box(-1.0, 1.0, (2,))
+
+    def observation_space(self, params: DepthParams) -> Box:
+        """Time left, inventory and their product near the end, then the signals of the components."""
+        _, state = jax.eval_shape(self.reset_env, jax.random.key(0), params)
+        signals = jax.eval_shape(self._signals, state, params)
+        return Box(-jnp.inf, jnp.inf, (4 + len(signals),))
+
+    def observe(self, step: Array, inventory: Array, params: DepthParams) -> Array:
+        """Float32 [4]: the clock, q, and what the nearness of the end adds to both.
+
+        Raises `InputError` where the market has signals of its own: step and inventory do not tell all then.
+        """
+        if self.observation_space(params).shape != (4,):
+            raise InputError("the market has signals of its own; its policies are not tables over step and inventory")
+        return jnp.stack(self._own(step, inventory, params))
+
+    def decode(self, action: Array, params: DepthParams) -> Array:
+        """Depths [bid, ask], float32 [2]."""
+        if self.depths:
+            return jnp.array(list(itertools.product(self.depths, repeat=2)), jnp.float32)[action]
+        share = 0.5 * (action + 1.0)
+        return jnp.clip(params.nearest + share * (params.farthest - params.nearest), params.least, params.most)
+
+    def encode(self, depths: Array, params: DepthParams) -> Array:
+        """The continuous action [..., 2] whose depths are `depths` [..., 2]."""
+        return 2.0 * (depths - params.nearest) / (params.farthest - params.nearest) - 1.0
+
+    def _trades(self, state: DepthState, depth: Sides, uniform: Sides, params: DepthParams) -> Flow:
+        """One uniform a side: an order came where it is below rate·dt, and reached us where below its share of that."""
+        rates = self.arrivals.rates(params.arrivals, state.arrivals)
+        arrives = Sides(*(rate * params.dt for rate in rates))
+        reaches = Sides(*(p * self.fills.fraction(params.fills, d) for p, d in zip(arrives, depth, strict=True)))
+        filled = Sides(
+            (uniform.bid < reaches.bid) & (state.inventory < params.limit),
+            (uniform.ask < reaches.ask) & (state.inventory > -params.limit),
+        )
+        arrived = Sides(*((u < p) | f for u, p, f in zip(uniform, arrives, filled, strict=True)))
+        return Flow(arrived, filled)
+
+    def _observation(self, state: DepthState, params: DepthParams) -> Array:
+        return jnp.stack((*self._own(state.step, state.inventory, params), *self._signals(state, params)))
+
+    def _own(self, step: Array, inventory: Array, params: DepthParams) -> tuple[Array, ...]:
+        left = 1.0 - step / params.steps
+        near = jnp.exp(-left / NEAR_THE_END)
+        held = inventory / params.inventory_scale
+        return 2.0 * left - 1.0, held, 2.0 * near - 1.0, near * held
+
+    def _signals(self, state: DepthState, params: DepthParams) -> tuple[Array, ...]:
+        parts = zip(self.mids, params.mids, state.mids, strict=True)
+        seen = [signal for part, own, at in parts for signal in part.signals(own, at)]
+        return (*seen, *self.arrivals.signals(params.arrivals, state.arrivals))
