@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxmm.calibrate.quoting import Calibration, calibrate
 from jaxmm.config import Config, Strategy
 from jaxmm.envs.market_making import Params
 from jaxmm.policy.types import Quoter
 from jaxmm.runs.market import Parts
 from jaxmm.runs.task import env_params_of, pass_over
-from jaxmm.strategies.calibrate import Calibration, calibrate
 from jaxmm.strategies.registry import Strategy as AnyStrategy
 from jaxmm.strategies.registry import calibrated
 

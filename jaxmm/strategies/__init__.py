@@ -1,7 +1,6 @@
-"""Closed-form and baseline quoters, over numpy or JAX arrays alike, and their calibration."""
+"""Closed-form and baseline quoters, over numpy or JAX arrays alike."""
 
 from jaxmm.strategies.avellaneda_stoikov import AvellanedaStoikov
-from jaxmm.strategies.calibrate import Calibration, calibrate
 from jaxmm.strategies.fixed import FixedSpread
 from jaxmm.strategies.glft import GLFT
 from jaxmm.strategies.registry import STRATEGIES, Strategy, calibrated, strategy_from
@@ -11,11 +10,9 @@ __all__ = [
     "GLFT",
     "STRATEGIES",
     "AvellanedaStoikov",
-    "Calibration",
     "FixedSpread",
     "SkewedSpread",
     "Strategy",
-    "calibrate",
     "calibrated",
     "strategy_from",
 ]

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from jaxmm.errors import InputError, nearest
 from jaxmm.strategies.avellaneda_stoikov import AvellanedaStoikov
-from jaxmm.strategies.calibrate import Calibration
 from jaxmm.strategies.fixed import FixedSpread
 from jaxmm.strategies.glft import GLFT
 from jaxmm.strategies.glft_grid import PLACES, GLFTGrid
@@ -28,6 +27,22 @@ _ABOVE_ZERO = ("sigma", "A", "k", "gamma", "horizon_s")
 _NOT_BELOW_ZERO = ("half_spread_ticks", "skew_ticks")
 
 
+class Measured(Protocol):
+    """What `calibrated` takes from a market: a `jaxmm.calibrate.quoting.Calibration`, or anything that reads alike."""
+
+    @property
+    def sigma(self) -> float:
+        """Volatility, ticks/√s."""
+
+    @property
+    def A(self) -> float:
+        """Rate of fills at the mid, 1/s a side."""
+
+    @property
+    def k(self) -> float:
+        """Decay of that rate with the distance from the mid, 1/tick."""
+
+
 def strategy_from(name: str, numbers: Mapping[str, Any] | None = None) -> Strategy:
     """The strategy `name` with its defaults, overridden by `numbers`.
 
@@ -43,8 +58,8 @@ def strategy_from(name: str, numbers: Mapping[str, Any] | None = None) -> Strate
     return strategy(**(numbers or {}))
 
 
-def calibrated(name: str, calibration: Calibration, **numbers: float) -> Strategy:
-    """The strategy `name` with those of σ, A and k that it knows taken from `calibration`; `numbers` override.
+def calibrated(name: str, measured: Measured, **numbers: float) -> Strategy:
+    """The strategy `name` with those of σ, A and k that it knows taken from `measured`; `numbers` override.
 
     Where `numbers` has no γ, it is 1/(kσ²·10 s·Q), Q the position limit in clips: the risk aversion, on any market,
     that lets Avellaneda and Stoikov's quotes over ten seconds lean by 1/k (the half spread without risk) at a full
@@ -52,8 +67,8 @@ def calibrated(name: str, calibration: Calibration, **numbers: float) -> Strateg
     """
     if name not in STRATEGIES:
         raise InputError(f"unknown strategy {name!r}; {nearest(name, STRATEGIES)}")
-    measured = {field: getattr(calibration, field) for field in ("sigma", "A", "k")}
-    known = {field: value for field, value in measured.items() if field in STRATEGIES[name]._fields}
+    market = {field: getattr(measured, field) for field in ("sigma", "A", "k")}
+    known = {field: value for field, value in market.items() if field in STRATEGIES[name]._fields}
     strategy = strategy_from(name, known | numbers)
     if isinstance(strategy, AvellanedaStoikov | GLFT | GLFTGrid) and "gamma" not in numbers:
         clips = strategy.max_position_lots / strategy.lots

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from jaxmm.calibrate.orders import market_orders
+from jaxmm.calibrate.quoting import Calibration, calibrate, fill_intensity, volatility
 from jaxmm.errors import InputError
-from jaxmm.strategies import Calibration, calibrate, calibrated
+from jaxmm.strategies import calibrated
 from jaxmm.strategies.avellaneda_stoikov import distances
-from jaxmm.strategies.calibrate import BUY_TRADE, SELL_TRADE, fill_intensity, trade_reaches, volatility
 from jaxmm.tape.tape import Code
 
 SECOND = 10**9
@@ -23,12 +24,13 @@ def bouncing_walk(seconds: int, sigma: float, noise: float, seed: int):
 
 @pytest.mark.parametrize("noise", [0.0, 0.5, 2.0])
 def test_sigma_is_recovered_through_bid_ask_bounce(noise):
-    sigma, error = volatility(*bouncing_walk(20_000, 1.5, noise, seed=1))
-    assert abs(sigma - 1.5) < 4 * error
-    assert error < 0.06
+    found = volatility(*bouncing_walk(20_000, 1.5, noise, seed=1))
+    assert abs(found.sigma - 1.5) < 4 * found.sigma_se
+    assert found.sigma_se < 0.06
+    assert found.noise**2 == pytest.approx(noise**2, abs=0.03 * max(noise**2, 1))
 
 
-def market_orders(seconds: float, A: float, k: float, seed: int):
+def printed_orders(seconds: float, A: float, k: float, seed: int):
     """Events of Poisson orders, each printing at every tick from the touch to an exponential reach; mid at 1000.5."""
     rng = np.random.default_rng(seed)
     orders = rng.poisson(2 * A * seconds)
@@ -39,7 +41,7 @@ def market_orders(seconds: float, A: float, k: float, seed: int):
     for t, buy, level in zip(ts, buys, last_level, strict=True):
         for i in range(level + 1):
             exch_ts.append(t)
-            event.append((BUY_TRADE, 1001 + i, 1, 0) if buy else (SELL_TRADE, 1000 - i, 1, 0))
+            event.append((Code.BUY_TRADE, 1001 + i, 1, 0) if buy else (Code.SELL_TRADE, 1000 - i, 1, 0))
     exch_ts.append(int(seconds * SECOND))
     event.append((2, 1000, 6, 5))
     best = np.tile(np.array([1000, 1001], np.int32), (len(event), 1))
@@ -49,7 +51,7 @@ def market_orders(seconds: float, A: float, k: float, seed: int):
 @pytest.mark.parametrize(("A", "k"), [(0.9, 0.3), (3.0, 1.5)])
 def test_fill_intensity_is_recovered_from_poisson_arrivals(A, k):
     found = np.array(
-        [fill_intensity(*trade_reaches(*market_orders(4000, A, k, seed)), depths=20) for seed in range(20)]
+        [fill_intensity(market_orders(*printed_orders(4000, A, k, seed)).reach, 4000, depths=20) for seed in range(20)]
     )
     errors = (found[:, :2] - (A, k)) / found[:, 2:]
     assert np.abs(errors).max() < 4
@@ -59,16 +61,18 @@ def test_fill_intensity_is_recovered_from_poisson_arrivals(A, k):
 def test_the_prints_of_one_order_count_once_with_its_farthest_reach():
     event = np.array([(2, 1000, 5, 0), (1, 1001, 3, 0), (1, 1003, 2, 0), (0, 1000, 1, 0), (1, 1001, 1, 0)], np.int32)
     best = np.tile(np.array([1000, 1001], np.int32), (5, 1))
-    reaches, span_s = trade_reaches(np.array([0, 5, 5, 5, 9]) * SECOND, event, best)
-    assert reaches.tolist() == [2.5, 0.5, 0.5]
-    assert span_s == 9
+    orders = market_orders(np.array([0, 5, 5, 5, 9]) * SECOND, event, best)
+    assert orders.reach.tolist() == [2.5, 0.5, 0.5]
+    assert orders.lots.tolist() == [5, 1, 1]
+    assert orders.sign.tolist() == [1, -1, 1]
+    assert orders.ts_ns.tolist() == [5 * SECOND, 5 * SECOND, 9 * SECOND]
 
 
 def tape_of(seconds: float = 4000):
     ts, mid = bouncing_walk(int(seconds), 2.0, 0.0, seed=3)
     half_ticks = np.rint(2 * mid).astype(np.int32)
     price = np.stack([half_ticks // 2, half_ticks - half_ticks // 2], axis=1)[:, :, None].repeat(20, axis=2)
-    exch_ts, event, best = market_orders(seconds, 3.0, 1.5, seed=4)
+    exch_ts, event, best = printed_orders(seconds, 3.0, 1.5, seed=4)
     return SimpleNamespace(ts_ns=ts, book_price=price, exch_ts=exch_ts, event=event, best=best)
 
 
@@ -98,11 +102,6 @@ def test_without_a_gamma_a_full_position_leans_by_one_half_spread_on_any_market(
     flat, full = (distances(q, strategy.horizon_s, sigma, k, strategy.gamma, np)[0] for q in (0, 10))
     assert (full - flat) * k == pytest.approx(1.0)
     assert calibrated("glft", found, lots=2, max_position_lots=20).gamma == strategy.gamma
-
-
-def test_the_trade_codes_are_the_tapes():
-    assert (SELL_TRADE, BUY_TRADE) == (Code.SELL_TRADE, Code.BUY_TRADE)
-    assert min(Code.BID_DEPTH, Code.ASK_DEPTH) > BUY_TRADE
 
 
 def test_spans_too_short_or_too_quiet_are_refused():

@@ -1,4 +1,4 @@
-"""What the models need to know about a market, measured on a span of it: σ, and the fill intensity A·exp(−kδ).
+"""What the quoting models need to know about a market, measured on a span of it: σ, and fill intensity A·exp(−kδ).
 
 Calibrate on the training span only: the caller passes its slice. δ is a distance from the mid in ticks.
 D decisions · N events · S samples · B blocks.
@@ -6,42 +6,18 @@ D decisions · N events · S samples · B blocks.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple
 
 import numpy as np
 
+from jaxmm.calibrate.orders import Recorded, market_orders
 from jaxmm.errors import InputError
 
-SELL_TRADE, BUY_TRADE = 0, 1  # the tape's codes of trades, by the aggressor
 _FAST_PER_SLOW = 10
 _BLOCKS = 20
 _NEAREST_DEPTH = 0.5
 _FEWEST_ORDERS = 10
 _REACHED = 0.9  # share of orders within the depths that are fitted, where the book's levels are fewer
-
-
-class Recorded(Protocol):
-    """The arrays of a `jaxmm.tape.tape.Tape` that calibration reads."""
-
-    @property
-    def ts_ns(self) -> np.ndarray:
-        """Decision times, int64 [D]."""
-
-    @property
-    def book_price(self) -> np.ndarray:
-        """Book prices in ticks, int32 [D, 2, K]."""
-
-    @property
-    def exch_ts(self) -> np.ndarray:
-        """Exchange times, int64 [N]."""
-
-    @property
-    def event(self) -> np.ndarray:
-        """Events, int32 [N, 4]: code, price in ticks, …."""
-
-    @property
-    def best(self) -> np.ndarray:
-        """Best bid and ask in ticks after each event, int32 [N, 2]; 0 where empty."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +31,42 @@ class Calibration:
     A_se: float
     k_se: float
     span_ns: tuple[int, int]  # first and last decision
+    noise: float = 0.0  # ticks: standard deviation of the mid's bounce, which is no risk
+
+
+class Volatility(NamedTuple):
+    """σ in ticks/√s with its standard error, and the bounce that it leaves out, in ticks."""
+
+    sigma: float
+    sigma_se: float
+    noise: float
 
 
 def calibrate(tape: Recorded) -> Calibration:
     """σ, A and k of a tape or of a slice of one. Raises `InputError` where the span is too short or too quiet."""
     ts_ns = np.asarray(tape.ts_ns)
-    sigma, sigma_se = volatility(ts_ns, np.asarray(tape.book_price[:, :, 0]).mean(axis=1))
-    reaches, span_s = trade_reaches(np.asarray(tape.exch_ts), np.asarray(tape.event), np.asarray(tape.best))
+    moves = volatility(ts_ns, np.asarray(tape.book_price[:, :, 0]).mean(axis=1))
+    reaches = market_orders(np.asarray(tape.exch_ts), np.asarray(tape.event), np.asarray(tape.best)).reach
     a, k, a_se, k_se = fill_intensity(
-        reaches, span_s, depths=max(tape.book_price.shape[2], math.ceil(np.quantile(reaches, _REACHED)))
+        reaches, span_s(tape), depths=max(tape.book_price.shape[2], math.ceil(np.quantile(reaches, _REACHED)))
     )
-    return Calibration(sigma, a, k, sigma_se, a_se, k_se, (int(ts_ns[0]), int(ts_ns[-1])))
+    return Calibration(
+        moves.sigma, a, k, moves.sigma_se, a_se, k_se, (int(ts_ns[0]), int(ts_ns[-1])), noise=moves.noise
+    )
 
 
-def volatility(ts_ns: np.ndarray, mid_ticks: np.ndarray, sample_s: float = 1.0) -> tuple[float, float]:
-    """σ in ticks/√s and its standard error, from mids [D] at times [D].
+def span_s(tape: Recorded) -> float:
+    """Seconds from the first event to the last."""
+    return float(tape.exch_ts[-1] - tape.exch_ts[0]) / 1e9
+
+
+def volatility(ts_ns: np.ndarray, mid_ticks: np.ndarray, sample_s: float = 1.0) -> Volatility:
+    """σ from mids [D] at times [D], robust to noise.
 
     Two-scale realised variance with small-sample adjustment (Zhang, Mykland & Aït-Sahalia 2005): squared moves over
     `sample_s`, averaged over ten shifted grids, less the part that the bounce at a tenth of it explains. The standard
-    error is the spread of the estimate over blocks of time.
+    error is the spread of the estimate over blocks of time. What the fast grid's moves hold beyond σ is twice the
+    variance of the noise.
     """
     fast_ns = round(sample_s * 1e9 / _FAST_PER_SLOW)
     grid = np.arange(ts_ns[0], ts_ns[-1] + 1, fast_ns) if len(ts_ns) else np.empty(0, np.int64)
@@ -82,12 +75,14 @@ def volatility(ts_ns: np.ndarray, mid_ticks: np.ndarray, sample_s: float = 1.0) 
             f"calibration: σ needs at least {2 * _BLOCKS * sample_s:g} s; the span has {len(grid)} samples"
         )
     mids = mid_ticks[np.searchsorted(ts_ns, grid, side="right") - 1]
-    per_s = [_two_scale_variance(block) * 1e9 / fast_ns for block in np.array_split(mids, _BLOCKS)]
-    variance = float(np.mean(per_s))
+    per_step = [_two_scale_variance(block) for block in np.array_split(mids, _BLOCKS)]
+    variance = float(np.mean(per_step)) * 1e9 / fast_ns
     if variance <= 0:
         raise InputError("calibration: the mid does not move but for bounces in this span; take a longer one")
     sigma = math.sqrt(variance)
-    return sigma, float(np.std(per_s, ddof=1)) / math.sqrt(_BLOCKS) / (2 * sigma)
+    error = float(np.std(per_step, ddof=1)) * 1e9 / fast_ns / math.sqrt(_BLOCKS) / (2 * sigma)
+    noise = (float(np.mean(np.square(np.diff(mids)))) - float(np.mean(per_step))) / 2
+    return Volatility(sigma, error, math.sqrt(max(noise, 0.0)))
 
 
 def _two_scale_variance(mids: np.ndarray) -> float:
@@ -97,22 +92,6 @@ def _two_scale_variance(mids: np.ndarray) -> float:
     fast = np.sum(np.square(np.diff(mids)))
     share = (n - k + 1) / (k * n)
     return float((slow - share * fast) / (1 - share) / n)
-
-
-def trade_reaches(exch_ts: np.ndarray, event: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, float]:
-    """How far from the mid before it each market order traded, in ticks [orders], and the span in seconds.
-
-    Prints of one time and aggressor are one order, whose reach is its farthest print.
-    """
-    before = np.concatenate([np.zeros((1, 2), best.dtype), best[:-1]])
-    is_trade = (event[:, 0] <= BUY_TRADE) & (before > 0).all(axis=1)
-    if not is_trade.any():
-        raise InputError("calibration: the span holds no trade; A and k need some")
-    side = np.where(event[is_trade, 0] == BUY_TRADE, 1, -1)
-    reach = side * (event[is_trade, 1] - before[is_trade].sum(axis=1) / 2)
-    ts = exch_ts[is_trade]
-    starts = np.flatnonzero(np.append(True, (np.diff(ts) != 0) | (np.diff(side) != 0)))
-    return np.maximum.reduceat(reach, starts), float(exch_ts[-1] - exch_ts[0]) / 1e9
 
 
 def fill_intensity(reaches: np.ndarray, span_s: float, depths: int) -> tuple[float, float, float, float]:
