@@ -2,9 +2,10 @@
 
 A step: hedge u lots at cost ψ|u| + ηu², then a client may sell to us at depth δb and another buy from us at δa, then
 −φ·dt·q², then the mid moves and the inventory with it; the end of the horizon costs αq² and terminates.
-An action is a point of [−1, 1]³: hedge, bid depth, ask depth. Hedges grow with the cube of the first, so that a third
-of its range is no hedge at all and small hedges take most of the rest; depths run linearly over the grid and are
-rounded to it.
+An action is a point of [−3, 3]³: hedge, bid depth, ask depth, in the unit of a learner whose first policy is a standard
+normal. It then hedges one lot in a quarter of its steps and rarely more, where a box of [−1, 1] would begin with the
+largest hedges, whose cost drowns all else. Hedges grow with the cube of the first entry, depths run linearly over the
+grid, both are rounded.
 """
 
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from jaxmm.errors import InputError
 from jaxmm.markets.models import Internalise
 
 Array = Any
+REACH = 3.0  # an action's largest entry
 
 
 class Params(NamedTuple):
@@ -95,8 +97,7 @@ class Internalising(Tabulated[State, Params]):
 
     def probability(self, depth: Array, params: Params) -> Array:
         """Of a client within a step at `depth`, float32 []; 0 at nan."""
-        p = params.rate * jax.nn.sigmoid(-(params.a + params.b * depth))
-        return jnp.where(jnp.isnan(depth), 0.0, jnp.minimum(p, 1.0))
+        return client_probability(depth, params.rate, params.a, params.b)
 
     def observe(self, step: Array, inventory: Array, params: Params) -> Array:
         """Share of the horizon left, and of the inventory limit used; float32 [2]."""
@@ -105,12 +106,7 @@ class Internalising(Tabulated[State, Params]):
 
     def decode(self, action: Array, params: Params) -> Array:
         """Hedge in whole lots, bid depth and ask depth on the grid; float32 [3]."""
-        action = jnp.clip(action, -1, 1)
-        hedge = jnp.rint(params.max_hedge.astype(jnp.float32) * action[0] ** 3)
-        low, high = params.quotes[0], params.quotes[-1]
-        asked = low + (high - low) * (action[1:] + 1) / 2
-        nearest = jnp.argmin(jnp.abs(asked[:, None] - params.quotes), axis=1)
-        return jnp.append(hedge, params.quotes[nearest])
+        return jnp.append(hedges_of(action[:1], params.max_hedge), quotes_of(action[1:], params.quotes))
 
     def is_truncated(self, state: State, params: Params) -> Array:
         """Never: the horizon is part of the task, so its end terminates."""
@@ -118,9 +114,9 @@ class Internalising(Tabulated[State, Params]):
         return jnp.zeros((), bool)
 
     def action_space(self, params: Params) -> Box:
-        """[−1, 1]³: hedge, bid, ask."""
+        """[−3, 3]³: hedge, bid, ask."""
         del params
-        return Box(-1.0, 1.0, (3,))
+        return Box(-REACH, REACH, (3,))
 
     def observation_space(self, params: Params) -> Box:
         """Shares."""
@@ -154,3 +150,21 @@ def params_of(model: Internalise) -> Params:
         mid_sd=jnp.float32(model.sigma * np.sqrt(model.dt)),
         quotes=jnp.asarray(sorted(model.quotes), jnp.float32),
     )
+
+
+def hedges_of(action: Array, most: Array) -> Array:
+    """Hedges in whole lots, −most … most, of entries [...] of an action; float32."""
+    return jnp.rint(most.astype(jnp.float32) * jnp.clip(action / REACH, -1, 1) ** 3)
+
+
+def quotes_of(action: Array, quotes: Array) -> Array:
+    """Depths [A] on the grid `quotes` [K], ascending, of entries [A] of an action."""
+    low, high = quotes[0], quotes[-1]
+    asked = low + (high - low) * (jnp.clip(action / REACH, -1, 1) + 1) / 2
+    return quotes[jnp.argmin(jnp.abs(asked[:, None] - quotes), axis=1)]
+
+
+def client_probability(depth: Array, most: Array, a: Array, b: Array) -> Array:
+    """most / (1 + e^(a + bδ)), no more than 1; 0 where there is no quote (nan)."""
+    p = jnp.minimum(most * jax.nn.sigmoid(-(a + b * depth)), 1.0)
+    return jnp.where(jnp.isnan(depth), 0.0, p)

@@ -24,7 +24,7 @@ def test_the_environment_pays_what_the_exact_solution_says(policy):
 
 def test_every_hedge_is_within_reach_and_small_ones_take_the_most_room():
     env, params = environment_of_internalise(B)
-    first = np.linspace(-1, 1, 2001, dtype=np.float32)
+    first = np.linspace(-3, 3, 2001, dtype=np.float32)
     actions = np.stack([first, np.zeros_like(first), np.zeros_like(first)], 1)
     hedges = np.asarray(jax.vmap(env.decode, (0, None))(actions, params))[:, 0]
     assert set(hedges) == set(range(-10, 11))
@@ -34,7 +34,7 @@ def test_every_hedge_is_within_reach_and_small_ones_take_the_most_room():
 
 def test_every_quote_of_the_grid_is_within_reach():
     env, params = environment_of_internalise(B)
-    actions = np.linspace(-1.5, 1.5, 601, dtype=np.float32)
+    actions = np.linspace(-4.5, 4.5, 901, dtype=np.float32)
     quotes = jax.vmap(lambda a: env.decode(jnp.array([0.0, a, -a], jnp.float32), params))(actions)
     assert set(np.asarray(quotes[:, 1])) == set(B.quotes)
     np.testing.assert_allclose(quotes[:, 1] + quotes[:, 2], 2, atol=0.26)  # mirrored around the middle of the grid
