@@ -91,9 +91,9 @@ class Internalising(Tabulated[State, Params]):
         info = {f"reward/{name}": value for name, value in terms.items()}
         return self.observe(state.n, inventory, params), state, reward, done, info
 
-    def cell(self, state: State, params: Params) -> tuple[Array]:
-        """Where a tabulated policy has the state: the index of its inventory."""
-        return (state.inventory + params.max_inventory,)
+    def cell(self, state: State, params: Params) -> Array:
+        """Index of the state's inventory in a tabulated policy, int32 []."""
+        return state.inventory + params.max_inventory
 
     def probability(self, depth: Array, params: Params) -> Array:
         """Of a client within a step at `depth`, float32 []; 0 at nan."""
@@ -127,8 +127,10 @@ class Internalising(Tabulated[State, Params]):
 INTERNALISING = Internalising()  # one object, since environments are compared by identity
 
 
-def environment_of_internalise(model: Internalise) -> tuple[Internalising, Params]:
-    """The environment and its parameters. Raises `InputError` where the model quotes nothing."""
+def environment_of_internalise(model: Internalise, discrete: bool | None = None) -> tuple[Internalising, Params]:
+    """The environment and its parameters. Raises `InputError` where `discrete` is asked or nothing is quoted."""
+    if discrete:
+        raise InputError("int-dt: actions are continuous; hedge and quotes together are too many to list")
     return INTERNALISING, params_of(model)
 
 

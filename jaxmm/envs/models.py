@@ -7,12 +7,14 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxmm.envs.depth_quoting import UNLIMITED, DepthParams, DepthQuoting
+from jaxmm.envs.internalise import environment_of_internalise
 from jaxmm.envs.tabulated import Tabulated
+from jaxmm.envs.triangle import environment_of_triangle
 from jaxmm.errors import InputError, nearest
 from jaxmm.markets.arrivals import Poisson, Rate
 from jaxmm.markets.fill_functions import Decay, Exponential
 from jaxmm.markets.mid import Brownian, MidProcess, RandomWalk, Volatility
-from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Model
+from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Internalise, Model, Triangle
 
 Made = tuple[Tabulated, Any]
 
@@ -108,4 +110,6 @@ def _params(
 _MAKERS: dict[type[Model], Callable[..., Made]] = {
     AvellanedaStoikov: environment_of_as,
     CarteaJaimungalSteps: environment_of_cj_dt,
+    Internalise: environment_of_internalise,
+    Triangle: environment_of_triangle,
 }

@@ -16,6 +16,7 @@ from jaxmm.envs.environment import Info
 from jaxmm.envs.internalise import REACH, client_probability, hedges_of, quotes_of
 from jaxmm.envs.spaces import Box
 from jaxmm.envs.tabulated import Tabulated
+from jaxmm.errors import InputError
 from jaxmm.markets.models import Triangle
 
 Array = Any
@@ -94,10 +95,10 @@ class Triangular(Tabulated[State, Params]):
         """Hedges in whole lots, depths on the grid; float32 [9]."""
         return jnp.append(hedges_of(action[:3], params.max_hedge), quotes_of(action[3:], params.quotes))
 
-    def cell(self, state: State, params: Params) -> tuple[Array, ...]:
-        """Where a tabulated policy has the state: its index, x slowest."""
+    def cell(self, state: State, params: Params) -> Array:
+        """Index of the state's inventories in a tabulated policy, x slowest, int32 []."""
         shifted = state.inventory + params.max_inventory
-        return (shifted[0] * (2 * params.max_inventory + 1) + shifted[1],)
+        return shifted[0] * (2 * params.max_inventory + 1) + shifted[1]
 
     def is_truncated(self, state: State, params: Params) -> Array:
         """Never: the horizon is part of the task, so its end terminates."""
@@ -137,8 +138,10 @@ class Triangular(Tabulated[State, Params]):
 TRIANGULAR = Triangular()  # one object, since environments are compared by identity
 
 
-def environment_of_triangle(model: Triangle) -> tuple[Triangular, Params]:
-    """The environment and its parameters."""
+def environment_of_triangle(model: Triangle, discrete: bool | None = None) -> tuple[Triangular, Params]:
+    """The environment and its parameters. Raises `InputError` where `discrete` is asked."""
+    if discrete:
+        raise InputError("tri-dt: actions are continuous; hedges and quotes together are too many to list")
     return TRIANGULAR, params_of(model)
 
 

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxmm.errors import InputError
-from jaxmm.markets.models import CarteaJaimungalSteps, Model
+from jaxmm.markets.models import CarteaJaimungalSteps, Internalise, Model, Triangle
 from jaxmm.solve.cj_steps import CarteaJaimungalStepsSolver
+from jaxmm.solve.internalise import InternaliseSolver
 from jaxmm.solve.solution import Solvable
+from jaxmm.solve.triangle import TriangleSolver
 
 _SOLVERS: dict[type[Model], Callable[[Any], Solvable]] = {
     CarteaJaimungalSteps: CarteaJaimungalStepsSolver,
+    Internalise: InternaliseSolver,
+    Triangle: TriangleSolver,
 }
 
 

@@ -1,7 +1,7 @@
 """A dealer in three pairs of two assets, in steps: exact dynamic programming over hedges in every pair and six quotes.
 
 Buying one lot of a pair moves the inventory (x, y): BTCUSDT by (1, 0), ETHUSDT by (0, 1), ETHBTC by (−1, 1). One step:
-hedge u_p lots in every pair at cost Σ ψ_p|u_p| + ηu_p²; then at most one client comes, at pair and side with probability
+hedge u_p lots in every pair at cost Σ ψ_p|u_p| + ηu_p²; then at most one client comes, at pair and side with
 λ_p·dt/(1 + e^(a + bδ)), and gains us δ; then −φ·dt·R(x, y), R = σ₁²x² + 2ρσ₁σ₂xy + σ₂²y², and the mids move, by
 √(dt·R(x, y))·ξ in our money. At the end −α(x² + y²). Nothing that leaves |x|, |y| ≤ Q is done.
 As no two clients come at once, each quote is the best for itself: max p(δ)(δ + g(after) − g).

@@ -1,11 +1,13 @@
-"""Whole episodes of a model's environment under a tabulated policy, to hold beside the exact mean and deviation."""
+"""Whole episodes of a dealer's environment under a tabulated policy, to hold beside the exact mean and deviation."""
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxmm.envs.environment import Environment
+from jaxmm.envs.simulate import paths_of
 
 
 class Sample(NamedTuple):
@@ -13,35 +15,23 @@ class Sample(NamedTuple):
 
     mean: float
     sd: float
-    error: float  # standard error of the mean
+    paths: int
 
 
-@partial(jax.jit, static_argnames=("env", "paths", "steps"))
-def _returns(env: Any, params: Any, table: jax.Array, key: jax.Array, paths: int, steps: int) -> tuple[Any, Any]:
-    def path(key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def step(carry: Any, n: jax.Array) -> tuple[Any, None]:
-            state, total, ends, key = carry
-            key, key_step = jax.random.split(key)
-            wanted = table[(n, *env.cell(state, params))]
-            _, state, reward, done, _ = env.trade(key_step, state, wanted, params)
-            return (state, total + reward, ends + done, key), None
+class ByModelAction(Environment):
+    """An environment that takes the model's own action instead of a learner's."""
 
-        key_reset, key_steps = jax.random.split(key)
-        _, state = env.reset_env(key_reset, params)
-        begin = (state, jnp.float32(0), jnp.int32(0), key_steps)
-        (_, total, ends, _), _ = jax.lax.scan(step, begin, jnp.arange(steps))
-        return total, ends
-
-    return jax.vmap(path)(jax.random.split(key, paths))
+    def __init__(self, env: Any):
+        self.reset_env, self.step_env = env.reset_env, env.trade
 
 
-def sample(env: Any, params: Any, actions: np.ndarray, paths: int, seed: int = 0, batch: int = 50_000) -> Sample:
-    """Returns under `actions` [N, …states, A], which every episode follows from its start to its one termination."""
+def sample(env: Any, params: Any, actions: np.ndarray, paths: int, seed: int = 0) -> Sample:
+    """Returns under `actions` [N, S, A], followed from start to end."""
     table = jnp.asarray(actions, jnp.float32)
-    totals = []
-    for key in jax.random.split(jax.random.key(seed), -(-paths // batch)):
-        total, ends = _returns(env, params, table, key, min(batch, paths), len(actions))
-        assert (np.asarray(ends) == 1).all()
-        totals.append(np.asarray(total, np.float64))
-    every = np.concatenate(totals)
-    return Sample(float(every.mean()), float(every.std()), float(every.std() / np.sqrt(every.size)))
+
+    def act(key: jax.Array, state: Any, params: Any) -> jax.Array:
+        del key
+        return table[state.n, env.cell(state, params)]
+
+    returned = paths_of(ByModelAction(env), params, act, paths=paths, seed=seed).returned
+    return Sample(float(returned.mean()), float(returned.std()), len(returned))

@@ -18,8 +18,8 @@ def test_the_environment_pays_what_the_exact_solution_says(hedging):
     solver = TriangleSolver(Triangle())
     actions = solver.plan((hedging,) * 3).actions
     exact = solver.score(actions)
-    found = sample(*environment_of_triangle(Triangle()), actions, 30_000)
-    assert abs(found.mean - exact.mean) < 4 * exact.sd / np.sqrt(30_000)
+    found = sample(*environment_of_triangle(Triangle()), actions, 40_000)
+    assert abs(found.mean - exact.mean) < 4 * exact.sd / np.sqrt(found.paths)
     assert found.sd == pytest.approx(exact.sd, rel=0.02)
 
 

@@ -86,7 +86,7 @@ def test_hedges_that_leave_the_box_are_not_done():
 def test_a_step_with_more_than_one_client_is_refused():
     with pytest.raises(InputError, match="give a larger N or less lam"):
         TriangleSolver(Triangle(N=10))
-    with pytest.raises(InputError, match="rho is 1.1"):
+    with pytest.raises(InputError, match="a correlation is within"):
         TriangleSolver(Triangle(rho=1.1))
     with pytest.raises(InputError, match="two of sigma"):
         TriangleSolver(dataclasses.replace(Triangle(), sigma=(1.0,)))  # type: ignore[arg-type]
