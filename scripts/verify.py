@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -154,6 +155,20 @@ def learners(folder: Path) -> Iterator[Claim]:
             yield f"learners: {algorithm} on {config}", bool(results["verdict"]), " ".join(results["verdict"])
 
 
+def matching(folder: Path) -> Iterator[Claim]:
+    """The JAX matching engine = the plain book, outcome by outcome, on ten million messages."""
+    del folder
+    sys.path.insert(0, str(ROOT))
+    from tests.markets.message_streams import differences, random_messages
+
+    wrong, compared, happened = Counter[str](), 0, Counter[str]()
+    for seed, slots in enumerate([100] * 8 + [20, 5]):
+        differs, messages, outcomes = differences(random_messages(np.random.default_rng(seed), 4000, 256), slots)
+        wrong, compared, happened = wrong + differs, compared + messages, happened + outcomes
+    figures = f"{compared} messages; differing books {dict(wrong)}; {dict(happened)}"
+    yield "matching: equal to the plain book on 10⁷ messages", not wrong and compared >= 10**7, figures
+
+
 def _plain(algorithm: str) -> list[str]:
     """DQN has no use for PPO's settings in the file."""
     if algorithm == "ppo":
@@ -164,7 +179,7 @@ def _plain(algorithm: str) -> list[str]:
     ]
 
 
-CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, peers, queues, demo, learners)
+CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, peers, queues, demo, learners, matching)
 
 
 def main() -> None:
