@@ -4,20 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxmm.errors import InputError
-from jaxmm.markets.models import CarteaJaimungalSteps, Internalise, Model, Triangle
+from jaxmm.markets import models
+from jaxmm.solve.cartea_jaimungal import CarteaJaimungalSolver
 from jaxmm.solve.cj_steps import CarteaJaimungalStepsSolver
 from jaxmm.solve.internalise import InternaliseSolver
 from jaxmm.solve.solution import Solvable
+from jaxmm.solve.spm import SpmSolver
 from jaxmm.solve.triangle import TriangleSolver
 
-_SOLVERS: dict[type[Model], Callable[[Any], Solvable]] = {
-    CarteaJaimungalSteps: CarteaJaimungalStepsSolver,
-    Internalise: InternaliseSolver,
-    Triangle: TriangleSolver,
+_SOLVERS: dict[type[models.Model], Callable[[Any], Solvable]] = {
+    models.CarteaJaimungal: CarteaJaimungalSolver,
+    models.CarteaJaimungalSteps: CarteaJaimungalStepsSolver,
+    models.Spm: SpmSolver,
+    models.Internalise: InternaliseSolver,
+    models.Triangle: TriangleSolver,
 }
 
 
-def solver_of(model: Model) -> Solvable:
+def solver_of(model: models.Model) -> Solvable:
     """The exact solver of a model, ready for `solve` and `score`. Raises `InputError` where there is none."""
     solver = _SOLVERS.get(type(model))
     if solver is None:
