@@ -5,7 +5,6 @@ Reward = Δ(cash + q·mid) − φ·dt·q², and −αq² on the last step, which
 anything after the model's horizon. n steps done, of N · q inventory in units · δ depth of a quote from the mid.
 """
 
-import itertools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,13 +14,12 @@ import jax.numpy as jnp
 from jaxmm.envs.environment import Info
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.envs.tabulated import Tabulated
+from jaxmm.envs.two_quotes import OBSERVED, Scale, observed
 from jaxmm.errors import InputError
 from jaxmm.markets.components import Array, Arrivals, FillFunction, Flow, MidProcess, Sides, uniforms
 
 UNLIMITED = 1_000_000
 """An inventory limit that no episode reaches."""
-NEAR_THE_END = 0.1
-"""Share of the horizon over which the end makes itself felt in the observation."""
 
 
 class DepthParams(NamedTuple):
@@ -36,10 +34,7 @@ class DepthParams(NamedTuple):
     phi: Array  # float32 [], running penalty a time unit
     alpha: Array  # float32 [], terminal penalty
     limit: Array  # int32 [], no fill takes |q| past it
-    nearest: Array  # float32 [], the depth that action −1 means
-    farthest: Array  # float32 [], the depth that action 1 means
-    least: Array  # float32 [], depths are held within these two
-    most: Array  # float32 []
+    quotes: Any
     inventory_scale: Array  # float32 [], the inventory that is observed as 1
 
 
@@ -61,13 +56,13 @@ class DepthQuoting(Tabulated[DepthState, DepthParams]):
         mids: what moves the mid; moves add up.
         arrivals: what brings market orders.
         fills: which of them reach a quote.
-        depths: depths to choose from on each side, of a discrete action; empty for a continuous one.
+        quotes: what an action means in depths.
     """
 
     mids: tuple[MidProcess, ...]
     arrivals: Arrivals
     fills: FillFunction
-    depths: tuple[float, ...] = ()
+    quotes: Scale
 
     def reset_env(self, key: Array, params: DepthParams) -> tuple[Array, DepthState]:
         """Flat, at the starting mid."""
@@ -111,35 +106,32 @@ class DepthQuoting(Tabulated[DepthState, DepthParams]):
         return jnp.zeros_like(state.step, bool)
 
     def action_space(self, params: DepthParams) -> Discrete | Box:
-        """A pair of `depths`, the ask's the faster to change; or [bid, ask] in [−1, 1] from nearest to farthest."""
+        """That of `quotes`."""
         del params
-        return Discrete(len(self.depths) ** 2) if self.depths else Box(-1.0, 1.0, (2,))
+        return self.quotes.space
 
     def observation_space(self, params: DepthParams) -> Box:
         """Time left, inventory and their product near the end, then the signals of the components."""
         _, state = jax.eval_shape(self.reset_env, jax.random.key(0), params)
         signals = jax.eval_shape(self._signals, state, params)
-        return Box(-jnp.inf, jnp.inf, (4 + len(signals),))
+        return Box(-jnp.inf, jnp.inf, (OBSERVED + len(signals),))
 
     def observe(self, step: Array, inventory: Array, params: DepthParams) -> Array:
         """Float32 [4]: the clock, q, and what the nearness of the end adds to both.
 
         Raises `InputError` where the market has signals of its own: step and inventory do not tell all then.
         """
-        if self.observation_space(params).shape != (4,):
+        if self.observation_space(params).shape != (OBSERVED,):
             raise InputError("the market has signals of its own; its policies are not tables over step and inventory")
         return jnp.stack(self._own(step, inventory, params))
 
     def decode(self, action: Array, params: DepthParams) -> Array:
         """Depths [bid, ask], float32 [2]."""
-        if self.depths:
-            return jnp.array(list(itertools.product(self.depths, repeat=2)), jnp.float32)[action]
-        share = 0.5 * (action + 1.0)
-        return jnp.clip(params.nearest + share * (params.farthest - params.nearest), params.least, params.most)
+        return self.quotes.decode(params.quotes, action)
 
     def encode(self, depths: Array, params: DepthParams) -> Array:
-        """The continuous action [..., 2] whose depths are `depths` [..., 2]."""
-        return 2.0 * (depths - params.nearest) / (params.farthest - params.nearest) - 1.0
+        """The action that means `depths` [..., 2] bid and ask, as near as `quotes` can say it."""
+        return self.quotes.encode(params.quotes, depths)
 
     def _trades(self, state: DepthState, depth: Sides, uniform: Sides, params: DepthParams) -> Flow:
         """One uniform a side: an order came where it is below rate·dt, and reached us where below its share of that."""
@@ -157,10 +149,7 @@ class DepthQuoting(Tabulated[DepthState, DepthParams]):
         return jnp.stack((*self._own(state.step, state.inventory, params), *self._signals(state, params)))
 
     def _own(self, step: Array, inventory: Array, params: DepthParams) -> tuple[Array, ...]:
-        left = 1.0 - step / params.steps
-        near = jnp.exp(-left / NEAR_THE_END)
-        held = inventory / params.inventory_scale
-        return 2.0 * left - 1.0, held, 2.0 * near - 1.0, near * held
+        return observed(step, params.steps, inventory / params.inventory_scale)
 
     def _signals(self, state: DepthState, params: DepthParams) -> tuple[Array, ...]:
         parts = zip(self.mids, params.mids, state.mids, strict=True)

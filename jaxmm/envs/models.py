@@ -8,13 +8,15 @@ import jax.numpy as jnp
 
 from jaxmm.envs.depth_quoting import UNLIMITED, DepthParams, DepthQuoting
 from jaxmm.envs.internalise import environment_of_internalise
+from jaxmm.envs.spm import environment_of_spm
 from jaxmm.envs.tabulated import Tabulated
 from jaxmm.envs.triangle import environment_of_triangle
+from jaxmm.envs.two_quotes import Depths, Pairs, Shares, Span
 from jaxmm.errors import InputError, nearest
 from jaxmm.markets.arrivals import Poisson, Rate
 from jaxmm.markets.fill_functions import Decay, Exponential
-from jaxmm.markets.mid import Brownian, MidProcess, RandomWalk, Volatility
-from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Internalise, Model, Triangle
+from jaxmm.markets.mid import Brownian, RandomWalk, Volatility
+from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Internalise, Model, Spm, Triangle
 
 Made = tuple[Tabulated, Any]
 
@@ -33,8 +35,8 @@ def environment_of_cj_dt(model: CarteaJaimungalSteps, discrete: bool | None = No
     """Depths in [0, d_max], or the pairs of `model.actions`."""
     if discrete and not model.actions:
         raise InputError("cj-dt: discrete actions need depths to choose from; set actions, such as .25,.75,1.5")
-    env = _brownian(Brownian(), model.actions if discrete in (None, True) else ())
-    return env, _params(
+    quotes = Pairs(model.actions) if model.actions and discrete is not False else Shares()
+    return DepthQuoting((Brownian(),), Poisson(), Exponential(), quotes), _params(
         sigma=model.sigma,
         rate=model.lam,
         k=model.kappa,
@@ -43,8 +45,7 @@ def environment_of_cj_dt(model: CarteaJaimungalSteps, discrete: bool | None = No
         phi=model.phi,
         alpha=model.alpha,
         limit=model.Q,
-        span=(0.0, model.d_max),
-        held_within=(0.0, model.d_max),
+        quotes=Span.of(0.0, model.d_max, k=model.kappa),
         inventory_scale=model.Q,
     )
 
@@ -54,7 +55,7 @@ def environment_of_as(model: AvellanedaStoikov, discrete: bool | None = None) ->
     if discrete:
         raise InputError("as: actions are continuous; its depths have no list to choose from")
     surest = min(max(math.log(model.A * model.dt), -1.0), 0.0) / model.k
-    return _brownian(RandomWalk(), ()), _params(
+    return DepthQuoting((RandomWalk(),), Poisson(), Exponential(), Depths()), _params(
         sigma=model.sigma,
         rate=model.A,
         k=model.k,
@@ -63,14 +64,9 @@ def environment_of_as(model: AvellanedaStoikov, discrete: bool | None = None) ->
         phi=0.0,
         alpha=0.0,
         limit=UNLIMITED,
-        span=(surest, 4.0 / model.k),
-        held_within=(-math.inf, math.inf),
+        quotes=Span.of(surest, 4.0 / model.k, held=False),
         inventory_scale=10.0,
     )
-
-
-def _brownian(mid: MidProcess, depths: tuple[float, ...]) -> DepthQuoting:
-    return DepthQuoting((mid,), Poisson(), Exponential(), depths)
 
 
 def _params(
@@ -83,8 +79,7 @@ def _params(
     phi: float,
     alpha: float,
     limit: int,
-    span: tuple[float, float],
-    held_within: tuple[float, float],
+    quotes: Span,
     inventory_scale: float,
 ) -> DepthParams:
     """Of a market with one mid of one volatility, Poisson orders and exponential fills."""
@@ -99,10 +94,7 @@ def _params(
         phi=number(phi),
         alpha=number(alpha),
         limit=jnp.int32(limit),
-        nearest=number(span[0]),
-        farthest=number(span[1]),
-        least=number(held_within[0]),
-        most=number(held_within[1]),
+        quotes=quotes,
         inventory_scale=number(inventory_scale),
     )
 
@@ -112,4 +104,5 @@ _MAKERS: dict[type[Model], Callable[..., Made]] = {
     CarteaJaimungalSteps: environment_of_cj_dt,
     Internalise: environment_of_internalise,
     Triangle: environment_of_triangle,
+    Spm: environment_of_spm,
 }

@@ -32,6 +32,10 @@ def constant(env, depth: float) -> Callable:
     return lambda key, state, params: env.encode(jnp.full(2, depth, jnp.float32), params)
 
 
+def uniformly(env, most: float) -> Callable:
+    return lambda key, state, params: env.encode(jax.random.uniform(key, (2,), maxval=most), params)
+
+
 def average_half_spread(model: AvellanedaStoikov) -> float:
     left = model.T - np.arange(model.N) * model.dt
     return float(np.mean(0.5 * model.gamma * model.sigma**2 * left) + math.log1p(model.gamma / model.k) / model.gamma)
@@ -61,7 +65,7 @@ def test_avellaneda_and_stoikovs_table_comes_out_of_the_environment(gamma, strat
 )
 def test_constant_and_random_depths_earn_what_the_exact_recursion_says(model, depth, mean):
     env, params = environment_of(model)
-    act = (lambda key, state, params: env.action_space(params).sample(key)) if depth is None else constant(env, depth)
+    act = uniformly(env, model.d_max) if depth is None else constant(env, depth)
     assert abs(paths_of(env, params, act, paths=PATHS, seed=2).standard_errors_from(mean)) < 4
 
 
