@@ -5,14 +5,18 @@ from typing import Any
 
 from jaxmm.errors import InputError
 from jaxmm.markets import models
+from jaxmm.solve.avellaneda_stoikov import AvellanedaStoikovSolver
 from jaxmm.solve.cartea_jaimungal import CarteaJaimungalSolver
 from jaxmm.solve.cj_steps import CarteaJaimungalStepsSolver
+from jaxmm.solve.glft import GlftSolver
 from jaxmm.solve.internalise import InternaliseSolver
 from jaxmm.solve.solution import Solvable
 from jaxmm.solve.spm import SpmSolver
 from jaxmm.solve.triangle import TriangleSolver
 
 _SOLVERS: dict[type[models.Model], Callable[[Any], Solvable]] = {
+    models.AvellanedaStoikov: AvellanedaStoikovSolver,
+    models.Glft: GlftSolver,
     models.CarteaJaimungal: CarteaJaimungalSolver,
     models.CarteaJaimungalSteps: CarteaJaimungalStepsSolver,
     models.Spm: SpmSolver,

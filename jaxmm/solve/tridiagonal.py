@@ -40,9 +40,9 @@ def log_solutions(penalty: np.ndarray, eta: float, log_start: np.ndarray, taus: 
             peak = v.max()
             scale += math.log(peak) - shift * dt
             v = v / peak
+            if not v.all():
+                raise InputError(f"an inventory of {len(v) // 2} is so unlikely that float64 has no number; lower Q")
         reached = tau
-        if tau > 0 and not v.all():
-            raise InputError(f"inventories of {len(penalty) // 2} are so unlikely that float64 has no number; lower Q")
         found[i] = np.log(v) + scale if tau > 0 else log_start
     return found
 
