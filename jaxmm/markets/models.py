@@ -19,6 +19,8 @@ class Model:
     name: ClassVar[str]
     signed: ClassVar[frozenset[str]] = frozenset()
     """Parameters that may be below zero; all others are zero or more."""
+    positive: ClassVar[frozenset[str]] = frozenset({"T", "N", "Q", "k", "kappa", "A", "tick"})
+    """Parameters that may not be zero."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -28,7 +30,7 @@ class Model:
                     raise InputError(f"{self.name}: {field.name} is {number}; it must be a finite number")
                 if number < 0 and field.name not in self.signed:
                     raise InputError(f"{self.name}: {field.name} is {number:g}; it must be zero or more")
-                if number == 0 and field.name in ("T", "N", "Q", "k", "kappa", "A", "tick"):
+                if number == 0 and field.name in self.positive:
                     raise InputError(f"{self.name}: {field.name} is 0; it must be above zero")
 
 
@@ -143,14 +145,18 @@ class Internalise(Model):
 
 @dataclass(frozen=True)
 class Bbg(Model):
-    """Internalise or externalise (Barzykin, Bergault & Guéant): bp, millions, days; client sizes z at rates λ⁰."""
+    """Internalise or externalise (Barzykin, Bergault & Guéant): bp, millions, days; client sizes z at rates λ⁰.
+
+    Clients of G tiers differ in a, b [G] and in λ⁰ [G·n], n sizes of the first tier, then of the next.
+    """
 
     name: ClassVar[str] = "bbg"
     signed: ClassVar[frozenset[str]] = frozenset({"a"})
+    positive: ClassVar[frozenset[str]] = frozenset({"T", "Q", "b", "z", "eta", "dq"})
     z: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
     lam0: tuple[float, ...] = (2000.0, 800.0, 600.0, 400.0, 100.0, 50.0)
-    a: float = -1.0
-    b: float = 7.0
+    a: tuple[float, ...] = (-1.0,)
+    b: tuple[float, ...] = (7.0,)
     sigma: float = 100.0
     gamma: float = 1e-3
     psi: float = 0.2
