@@ -6,6 +6,7 @@ from typing import Any
 from jaxmm.errors import InputError
 from jaxmm.markets import models
 from jaxmm.solve.avellaneda_stoikov import AvellanedaStoikovSolver
+from jaxmm.solve.bbg import BbgSolver
 from jaxmm.solve.cartea_jaimungal import CarteaJaimungalSolver
 from jaxmm.solve.cj_steps import CarteaJaimungalStepsSolver
 from jaxmm.solve.glft import GlftSolver
@@ -20,6 +21,7 @@ _SOLVERS: dict[type[models.Model], Callable[[Any], Solvable]] = {
     models.CarteaJaimungal: CarteaJaimungalSolver,
     models.CarteaJaimungalSteps: CarteaJaimungalStepsSolver,
     models.Spm: SpmSolver,
+    models.Bbg: BbgSolver,
     models.Internalise: InternaliseSolver,
     models.Triangle: TriangleSolver,
 }
