@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -169,6 +170,36 @@ def matching(folder: Path) -> Iterator[Claim]:
     yield "matching: equal to the plain book on 10⁷ messages", not wrong and compared >= 10**7, figures
 
 
+def dealers(folder: Path) -> Iterator[Claim]:
+    """Environments of the dealers = their exact solutions on 10⁶ paths, and the paper's numbers on a finer grid."""
+    del folder
+    sys.path.insert(0, str(ROOT))
+    from jaxmm.envs.models import environment_of
+    from jaxmm.markets.models import model_of
+    from jaxmm.solve.registry import solver_of
+    from tests.envs.model_paths import sample
+
+    for name in ("int-dt", "int-dt-b", "tri-dt"):
+        solver: Any = solver_of(model_of(name))
+        env, params = environment_of(model_of(name))
+        for policy, plan in solver.plans().items():
+            exact = solver.score(plan.actions)
+            found = sample(env, params, plan.actions, 10**6)
+            errors = (found.mean - exact.mean) / (exact.sd / found.paths**0.5)
+            figures = (
+                f"{found.mean:.5f} ± {found.sd:.5f} beside {exact.mean:.5f} ± {exact.sd:.5f}: {errors:+.2f} errors"
+            )
+            yield f"dealers: {name}, {policy}, {found.paths} paths", abs(errors) < 4, figures
+    for k, published, off in ((0.005, 12.77, 0.02), (0.0, 9.998, 0.005)):
+        facts = solver_of(model_of("bbg", {"k": k, "dq": 0.5})).solve().facts
+        holds = abs(facts["threshold"] - published) < off and (k == 0 or round(facts["spread"], 6) == 0.460563)
+        yield (
+            f"dealers: bbg on a grid of .5 M, k = {k:g}",
+            holds,
+            f"{facts['threshold']:.4f} M, {facts['spread']:.6f} bp",
+        )
+
+
 def _plain(algorithm: str) -> list[str]:
     """DQN has no use for PPO's settings in the file."""
     if algorithm == "ppo":
@@ -179,7 +210,16 @@ def _plain(algorithm: str) -> list[str]:
     ]
 
 
-CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (recordings, engines, peers, queues, demo, learners, matching)
+CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
+    recordings,
+    engines,
+    peers,
+    queues,
+    demo,
+    learners,
+    matching,
+    dealers,
+)
 
 
 def main() -> None:

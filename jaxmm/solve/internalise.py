@@ -25,14 +25,8 @@ ACTIONS = ("hedge", "bid_depth", "ask_depth")
 class Plan(NamedTuple):
     """The best that a dealer can do under a rule for hedges."""
 
-    hedge: np.ndarray  # int64 [N, S]
-    bid: np.ndarray  # float64 [N, S], depth quoted after the hedge; nan where blocked
-    ask: np.ndarray  # float64 [N, S]
+    actions: np.ndarray  # float64 [N, S, 3], as `score` takes them
     value: np.ndarray  # float64 [N+1, S]
-
-    def actions(self) -> np.ndarray:
-        """As `score` takes them, float64 [N, S, 3]."""
-        return np.stack([self.hedge, self.bid, self.ask], axis=2)
 
 
 @dataclass(frozen=True)
@@ -52,11 +46,11 @@ class InternaliseSolver:
 
     def solve(self) -> Solution:
         """The optimum; `never_hedge` and `always_hedge` quote as well as can be without and with every hedge."""
-        plans = {"optimal": self.plan(), "never_hedge": self.plan(self._none()), "always_hedge": self.plan(self._all())}
-        scores = {name: self.score(plan.actions()) for name, plan in plans.items()}
+        plans = self.plans()
+        scores = {name: self.score(plan.actions) for name, plan in plans.items()}
         best = plans["optimal"]
-        low, high = no_hedge_zone(best.hedge)
-        columns = np.moveaxis(best.actions(), 2, 0)
+        low, high = no_hedge_zone(best.actions[..., 0])
+        columns = np.moveaxis(best.actions, 2, 0)
         return Solution(
             J_star=float(best.value[0, self.model.Q]),
             sd=scores["optimal"].sd,
@@ -64,6 +58,12 @@ class InternaliseSolver:
             scores=scores,
             facts={"no_hedge_low": low.tolist(), "no_hedge_high": high.tolist()},
         )
+
+    def plans(self) -> dict[str, Plan]:
+        """The optimum and the reference policies."""
+        none, all_at_once = np.zeros_like(self.inventory), np.clip(-self.inventory, -self.model.U, self.model.U)
+        hedges = {"optimal": None, "never_hedge": none, "always_hedge": all_at_once}
+        return {name: self.plan(hedge) for name, hedge in hedges.items()}
 
     def plan(self, hedge: np.ndarray | None = None) -> Plan:
         """The best quotes, and the best hedges where `hedge` [S] does not say what to do."""
@@ -76,16 +76,15 @@ class InternaliseSolver:
         after = np.clip(after + model.Q, 0, states - 1)
         value = np.empty((model.N + 1, states))
         value[-1] = -model.alpha * self.inventory**2.0
-        hedges = np.empty((model.N, states), int)
-        bids, asks = np.empty((2, model.N, states))
+        actions = np.empty((model.N, states, len(ACTIONS)))
         for n in reversed(range(model.N)):
             best, bid, ask = self._clients(value[n + 1] - model.phi * model.dt * self.inventory**2.0)
             total = best[after] - cost
             chosen = total.argmax(axis=1)
             reached = np.take_along_axis(after, chosen[:, None], axis=1)[:, 0]
             value[n] = total.max(axis=1)
-            hedges[n], bids[n], asks[n] = sizes[chosen], bid[reached], ask[reached]
-        return Plan(hedges, bids, asks, value)
+            actions[n] = np.stack([sizes[chosen], bid[reached], ask[reached]], axis=1)
+        return Plan(actions, value)
 
     def score(self, actions: np.ndarray) -> Score:
         """See `jaxmm.solve.solution.Solvable`; hedges are whole and stay within ±U and ±Q, quotes are on the grid."""
@@ -113,12 +112,6 @@ class InternaliseSolver:
     def probability(self, depth: np.ndarray) -> np.ndarray:
         """Of a client within a step at `depth`; 0 at nan."""
         return client_probability(depth, self.model.lam * self.model.dt, self.model.a, self.model.b)
-
-    def _none(self) -> np.ndarray:
-        return np.zeros_like(self.inventory)
-
-    def _all(self) -> np.ndarray:
-        return np.clip(-self.inventory, -self.model.U, self.model.U)
 
     def _clients(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The best expected value over bid and ask quotes at every inventory after hedging, and those quotes [S]."""

@@ -70,11 +70,7 @@ class TriangleSolver:
 
     def solve(self) -> Solution:
         """The optimum; `never_hedge` and `dollar_pairs_only` quote as well as can be under fewer hedges."""
-        plans = {
-            "optimal": self.plan(),
-            "never_hedge": self.plan((False, False, False)),
-            "dollar_pairs_only": self.plan((True, True, False)),
-        }
+        plans = self.plans()
         scores = {name: self.score(plan.actions) for name, plan in plans.items()}
         best = plans["optimal"]
         x, y = self.states.T
@@ -87,6 +83,15 @@ class TriangleSolver:
             scores=scores,
             facts={"hedges_long_btc_short_eth": corner[:3].tolist()},
         )
+
+    def plans(self) -> dict[str, Plan]:
+        """The optimum and the reference policies."""
+        pairs = {
+            "optimal": (True, True, True),
+            "never_hedge": (False, False, False),
+            "dollar_pairs_only": (True, True, False),
+        }
+        return {name: self.plan(may_hedge) for name, may_hedge in pairs.items()}
 
     def plan(self, may_hedge: tuple[bool, bool, bool] = (True, True, True)) -> Plan:
         """The best quotes and hedges, with hedges in the pairs where one may."""

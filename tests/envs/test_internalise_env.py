@@ -14,11 +14,10 @@ B = model_of("int-dt-b")
 @pytest.mark.parametrize("policy", ["optimal", "never_hedge", "always_hedge"])
 def test_the_environment_pays_what_the_exact_solution_says(policy):
     solver = InternaliseSolver(B)
-    hedge = {"optimal": None, "never_hedge": 0 * solver.inventory, "always_hedge": np.clip(-solver.inventory, -10, 10)}
-    actions = solver.plan(hedge[policy]).actions()
+    actions = solver.plans()[policy].actions
     exact = solver.score(actions)
     found = sample(*environment_of_internalise(B), actions, 60_000)
-    assert abs(found.mean - exact.mean) < 4 * exact.sd / np.sqrt(60_000)
+    assert abs(found.mean - exact.mean) < 4 * exact.sd / np.sqrt(found.paths)
     assert found.sd == pytest.approx(exact.sd, rel=0.02)
 
 

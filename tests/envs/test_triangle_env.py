@@ -13,10 +13,10 @@ from jaxmm.solve.triangle import TriangleSolver
 SILENT = [jnp.nan] * 6
 
 
-@pytest.mark.parametrize("hedging", [True, False])
-def test_the_environment_pays_what_the_exact_solution_says(hedging):
+@pytest.mark.parametrize("policy", ["optimal", "never_hedge"])
+def test_the_environment_pays_what_the_exact_solution_says(policy):
     solver = TriangleSolver(Triangle())
-    actions = solver.plan((hedging,) * 3).actions
+    actions = solver.plans()[policy].actions
     exact = solver.score(actions)
     found = sample(*environment_of_triangle(Triangle()), actions, 40_000)
     assert abs(found.mean - exact.mean) < 4 * exact.sd / np.sqrt(found.paths)

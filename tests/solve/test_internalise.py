@@ -58,7 +58,7 @@ def test_no_other_policy_beats_the_optimum():
     best = solver.plan()
     rng = np.random.default_rng(0)
     for _ in range(20):
-        changed = best.actions()
+        changed = best.actions.copy()
         rows = rng.random(changed.shape[:2]) < 0.05
         changed[rows] += rng.choice([-1.0, -0.25, 0.25, 1.0], (rows.sum(), 3))
         assert solver.score(changed).mean < best.value[0, solver.model.Q]
