@@ -5,6 +5,7 @@ Reward = Δ(cash + q·mid) − φ·dt·q², and −αq² on the last step, which
 anything after the model's horizon. n steps done, of N · q inventory in units · δ depth of a quote from the mid.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.envs.tabulated import Tabulated
 from jaxmm.envs.two_quotes import OBSERVED, Scale, observed
 from jaxmm.errors import InputError
-from jaxmm.markets.components import Array, Arrivals, FillFunction, Flow, MidProcess, Sides, uniforms
+from jaxmm.markets.components import Array, Arrivals, FillFunction, MidProcess, Sides, Trades, uniforms
 
 UNLIMITED = 1_000_000
 """An inventory limit that no episode reaches."""
@@ -78,23 +79,23 @@ class DepthQuoting(Tabulated[DepthState, DepthParams]):
         draws = [part.draws for part in self.mids]
         drawn = uniforms(key, 2 + sum(draws))
         depth = Sides(*self.decode(action, params))
-        flow = self._trades(state, depth, Sides(*drawn[:2]), params)
+        trades = self._trades(state, depth, Sides(*drawn[:2]), params)
         mids: list[Any] = []
         move, first = jnp.zeros_like(state.mid), 2
         for part, own, before, count in zip(self.mids, params.mids, state.mids, draws, strict=True):
-            after, moved = part.move(own, before, state.mid, flow, drawn[first : first + count], params.dt)
+            after, moved = part.move(own, before, state.mid, trades, drawn[first : first + count], params.dt)
             mids.append(after)
             move, first = move + moved, first + count
-        inventory = state.inventory + flow.filled.bid - flow.filled.ask
+        inventory = state.inventory + trades.filled.bid - trades.filled.ask
         stepped = DepthState(
             state.step + 1,
             inventory,
             state.mid + move,
             tuple(mids),
-            self.arrivals.after(params.arrivals, state.arrivals, flow, params.dt),
+            self.arrivals.after(params.arrivals, state.arrivals, trades, params.dt),
         )
         terminated = stepped.step >= params.steps
-        earned = jnp.where(flow.filled.bid, depth.bid, 0.0) + jnp.where(flow.filled.ask, depth.ask, 0.0)
+        earned = jnp.where(trades.filled.bid, depth.bid, 0.0) + jnp.where(trades.filled.ask, depth.ask, 0.0)
         held = jnp.square(inventory.astype(jnp.float32))
         penalty = params.phi * params.dt + jnp.where(terminated, params.alpha, 0.0)
         reward = earned + inventory * move - penalty * held
@@ -133,17 +134,16 @@ class DepthQuoting(Tabulated[DepthState, DepthParams]):
         """The action that means `depths` [..., 2] bid and ask, as near as `quotes` can say it."""
         return self.quotes.encode(params.quotes, depths)
 
-    def _trades(self, state: DepthState, depth: Sides, uniform: Sides, params: DepthParams) -> Flow:
-        """One uniform a side: an order came where it is below rate·dt, and reached us where below its share of that."""
-        rates = self.arrivals.rates(params.arrivals, state.arrivals)
-        arrives = Sides(*(rate * params.dt for rate in rates))
-        reaches = Sides(*(p * self.fills.fraction(params.fills, d) for p, d in zip(arrives, depth, strict=True)))
+    def _trades(self, state: DepthState, depth: Sides, uniform: Sides, params: DepthParams) -> Trades:
+        """One uniform a side: an order came where it is below its chance, and reached us below a share of that."""
+        comes = self.arrivals.chances(params.arrivals, state.arrivals, params.dt)
+        reaches = Sides(*(p * self.fills.share(params.fills, d) for p, d in zip(comes, depth, strict=True)))
         filled = Sides(
             (uniform.bid < reaches.bid) & (state.inventory < params.limit),
             (uniform.ask < reaches.ask) & (state.inventory > -params.limit),
         )
-        arrived = Sides(*((u < p) | f for u, p, f in zip(uniform, arrives, filled, strict=True)))
-        return Flow(arrived, filled)
+        arrived = Sides(*((u < p) | f for u, p, f in zip(uniform, comes, filled, strict=True)))
+        return Trades(arrived, filled)
 
     def _observation(self, state: DepthState, params: DepthParams) -> Array:
         return jnp.stack((*self._own(state.step, state.inventory, params), *self._signals(state, params)))
@@ -155,3 +155,48 @@ class DepthQuoting(Tabulated[DepthState, DepthParams]):
         parts = zip(self.mids, params.mids, state.mids, strict=True)
         seen = [signal for part, own, at in parts for signal in part.signals(own, at)]
         return (*seen, *self.arrivals.signals(params.arrivals, state.arrivals))
+
+
+def compose(
+    *,
+    mids: Sequence[tuple[MidProcess, Any]],
+    arrivals: tuple[Arrivals, Any],
+    fills: tuple[FillFunction, Any],
+    quotes: tuple[Scale, Any],
+    dt: float,
+    steps: int,
+    phi: float = 0.0,
+    alpha: float = 0.0,
+    limit: int = UNLIMITED,
+    mid: float = 100.0,
+    inventory_scale: float = 10.0,
+) -> tuple[DepthQuoting, DepthParams]:
+    """A market of components, each with its numbers (plain floats will do), and quoting in it for `steps` of `dt`.
+
+    The other arguments are those of `DepthParams`. Raises `InputError` on numbers that a component cannot work with.
+    """
+    for name, value in (("dt", dt), ("steps", steps), ("inventory_scale", inventory_scale), ("limit", limit)):
+        if not value > 0:
+            raise InputError(f"market: {name} is {value:g}; it must be above zero")
+    for part, numbers in (*mids, arrivals, fills):
+        part.check(numbers, dt)
+    env = DepthQuoting(tuple(part for part, _ in mids), arrivals[0], fills[0], quotes[0])
+    params = DepthParams(
+        mids=tuple(_traced(numbers) for _, numbers in mids),
+        arrivals=_traced(arrivals[1]),
+        fills=_traced(fills[1]),
+        dt=jnp.float32(dt),
+        steps=jnp.int32(steps),
+        mid=jnp.float32(mid),
+        phi=jnp.float32(phi),
+        alpha=jnp.float32(alpha),
+        limit=jnp.int32(limit),
+        quotes=_traced(quotes[1]),
+        inventory_scale=jnp.float32(inventory_scale),
+    )
+    return env, params
+
+
+def _traced(numbers: Any) -> Any:
+    """The same named tuple of float32 arrays."""
+    return type(numbers)(*(jnp.asarray(number, jnp.float32) for number in numbers))

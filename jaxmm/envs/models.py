@@ -4,9 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
-
-from jaxmm.envs.depth_quoting import UNLIMITED, DepthParams, DepthQuoting
+from jaxmm.envs.depth_quoting import compose
 from jaxmm.envs.internalise import environment_of_internalise
 from jaxmm.envs.spm import environment_of_spm
 from jaxmm.envs.tabulated import Tabulated
@@ -16,9 +14,11 @@ from jaxmm.errors import InputError, nearest
 from jaxmm.markets.arrivals import Poisson, Rate
 from jaxmm.markets.fill_functions import Decay, Exponential
 from jaxmm.markets.mid import Brownian, RandomWalk, Volatility
-from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Internalise, Model, Spm, Triangle
+from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Glft, Internalise, Model, Spm, Triangle
 
 Made = tuple[Tabulated, Any]
+GLFT_CHANCE = 0.1
+"""Of an order on a side in a step of GLFT's model, which is one of continuous time."""
 
 
 def environment_of(model: Model, discrete: bool | None = None) -> Made:
@@ -35,73 +35,67 @@ def environment_of_cj_dt(model: CarteaJaimungalSteps, discrete: bool | None = No
     """Depths in [0, d_max], or the pairs of `model.actions`."""
     if discrete and not model.actions:
         raise InputError("cj-dt: discrete actions need depths to choose from; set actions, such as .25,.75,1.5")
-    quotes = Pairs(model.actions) if model.actions and discrete is not False else Shares()
-    return DepthQuoting((Brownian(),), Poisson(), Exponential(), quotes), _params(
-        sigma=model.sigma,
-        rate=model.lam,
-        k=model.kappa,
+    return compose(
+        mids=[(Brownian(), Volatility(model.sigma))],
+        arrivals=(Poisson(), Rate(model.lam)),
+        fills=(Exponential(), Decay(model.kappa)),
+        quotes=(
+            Pairs(model.actions) if model.actions and discrete is not False else Shares(),
+            Span.of(0.0, model.d_max, k=model.kappa),
+        ),
         dt=model.dt,
         steps=model.N,
         phi=model.phi,
         alpha=model.alpha,
         limit=model.Q,
-        quotes=Span.of(0.0, model.d_max, k=model.kappa),
         inventory_scale=model.Q,
     )
 
 
 def environment_of_as(model: AvellanedaStoikov, discrete: bool | None = None) -> Made:
     """Any depth on either side of the mid; actions of −1 … 1 span those that are worth quoting."""
-    if discrete:
-        raise InputError("as: actions are continuous; its depths have no list to choose from")
-    surest = min(max(math.log(model.A * model.dt), -1.0), 0.0) / model.k
-    return DepthQuoting((RandomWalk(),), Poisson(), Exponential(), Depths()), _params(
-        sigma=model.sigma,
-        rate=model.A,
-        k=model.k,
+    _refuse_discrete(model, discrete)
+    return compose(
+        mids=[(RandomWalk(), Volatility(model.sigma))],
+        arrivals=(Poisson(), Rate(model.A)),
+        fills=(Exponential(), Decay(model.k)),
+        quotes=(Depths(), _worth_quoting(model.A * model.dt, model.k)),
         dt=model.dt,
         steps=model.N,
-        phi=0.0,
-        alpha=0.0,
-        limit=UNLIMITED,
-        quotes=Span.of(surest, 4.0 / model.k, held=False),
-        inventory_scale=10.0,
     )
 
 
-def _params(
-    *,
-    sigma: float,
-    rate: float,
-    k: float,
-    dt: float,
-    steps: int,
-    phi: float,
-    alpha: float,
-    limit: int,
-    quotes: Span,
-    inventory_scale: float,
-) -> DepthParams:
-    """Of a market with one mid of one volatility, Poisson orders and exponential fills."""
-    number = jnp.float32
-    return DepthParams(
-        mids=(Volatility(number(sigma)),),
-        arrivals=Rate(number(rate)),
-        fills=Decay(number(k)),
-        dt=number(dt),
-        steps=jnp.int32(steps),
-        mid=number(100.0),
-        phi=number(phi),
-        alpha=number(alpha),
-        limit=jnp.int32(limit),
-        quotes=quotes,
-        inventory_scale=number(inventory_scale),
+def environment_of_glft(model: Glft, discrete: bool | None = None) -> Made:
+    """In steps so short that an order comes on a side with probability `GLFT_CHANCE` at most."""
+    _refuse_discrete(model, discrete)
+    steps = math.ceil(model.A * model.T / GLFT_CHANCE)
+    dt = model.T / steps
+    return compose(
+        mids=[(Brownian(), Volatility(model.sigma))],
+        arrivals=(Poisson(), Rate(model.A)),
+        fills=(Exponential(), Decay(model.k)),
+        quotes=(Depths(), _worth_quoting(model.A * dt, model.k)),
+        dt=dt,
+        steps=steps,
+        limit=model.Q,
+        inventory_scale=model.Q,
     )
+
+
+def _refuse_discrete(model: Model, discrete: bool | None) -> None:
+    if discrete:
+        raise InputError(f"{model.name}: actions are continuous; its depths have no list to choose from")
+
+
+def _worth_quoting(chance: float, k: float) -> Span:
+    """From where a fill is sure, or 1/k in front of the mid, to where one order in 55 comes."""
+    return Span.of(min(max(math.log(chance), -1.0), 0.0) / k, 4.0 / k, held=False)
 
 
 _MAKERS: dict[type[Model], Callable[..., Made]] = {
     AvellanedaStoikov: environment_of_as,
     CarteaJaimungalSteps: environment_of_cj_dt,
+    Glft: environment_of_glft,
     Internalise: environment_of_internalise,
     Triangle: environment_of_triangle,
     Spm: environment_of_spm,

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxmm.errors import InputError
+
 Array = jax.Array
+Number = Any
+"""A component's number: float32 [] inside an environment, a plain float where a market is composed."""
+Uniforms = tuple[Array, ...]
+Signals = tuple[Array, ...]
 
 
 class Sides(NamedTuple):
@@ -21,25 +27,44 @@ class Sides(NamedTuple):
     ask: Array
 
 
-class Flow(NamedTuple):
+class Trades(NamedTuple):
     """What traded in a step; bool [] each."""
 
     arrived: Sides  # a market order came, whoever it traded with
     filled: Sides  # it traded with us
 
 
-class MidProcess:
-    """A source of the mid's moves; a market may have several, whose moves add up."""
+class Component:
+    """What every part of a market has, and the least of it."""
 
-    draws: int = 0
+    positive: tuple[str, ...] = ()
+    """Numbers that must be above zero."""
+
+    def check(self, params: Any, dt: float) -> None:
+        """Raises `InputError` where the component cannot work with these numbers in steps of `dt`."""
+        del dt
+        for name in self.positive:
+            if not getattr(params, name) > 0:
+                raise InputError(f"{type(self).__name__}: {name} is {getattr(params, name)}; it must be above zero")
 
     def start(self, params: Any) -> Any:
         """State at the start of an episode."""
         del params
         return ()
 
+    def signals(self, params: Any, state: Any) -> Signals:
+        """What a quoter may observe of it, float32 [] each, of order one."""
+        del params, state
+        return ()
+
+
+class MidProcess(Component):
+    """A source of the mid's moves; a market may have several, whose moves add up."""
+
+    draws: int = 0
+
     def move(
-        self, params: Any, state: Any, mid: Array, flow: Flow, uniforms: tuple[Array, ...], dt: Array
+        self, params: Any, state: Any, mid: Array, trades: Trades, uniforms: Uniforms, dt: Array
     ) -> tuple[Any, Array]:
         """State after a step, and the mid's move over it, float32 [].
 
@@ -47,53 +72,38 @@ class MidProcess:
             params: the component's own numbers.
             state: its state before the step.
             mid: the mid before the step, float32 [].
-            flow: what traded in this step, before the move.
+            trades: what traded in this step, before the move.
             uniforms: `draws` independent uniforms in (0, 1).
             dt: length of the step.
         """
         raise NotImplementedError
 
-    def signals(self, params: Any, state: Any) -> tuple[Array, ...]:
-        """What a quoter may observe, float32 [] each, of order one."""
-        del params, state
-        return ()
 
+class Arrivals(Component):
+    """The stream of market orders on each side, at most one a side and step."""
 
-class Arrivals:
-    """The intensity of market orders on each side."""
-
-    def start(self, params: Any) -> Any:
-        """State at the start of an episode."""
-        del params
-        return ()
-
-    def rates(self, params: Any, state: Any) -> Sides:
-        """Orders a time unit on each side, float32 []; one arrives in a step with probability rate·dt."""
+    def chances(self, params: Any, state: Any, dt: Array) -> Sides:
+        """Probability that one arrives in a step, on each side, float32 []; past 1 it is sure."""
         raise NotImplementedError
 
-    def after(self, params: Any, state: Any, flow: Flow, dt: Array) -> Any:
-        """State after a step in which `flow` traded."""
-        del params, flow, dt
+    def after(self, params: Any, state: Any, trades: Trades, dt: Array) -> Any:
+        """State after a step in which `trades` happened."""
+        del params, trades, dt
         return state
 
-    def signals(self, params: Any, state: Any) -> tuple[Array, ...]:
-        """What a quoter may observe, float32 [] each, of order one."""
-        del params, state
-        return ()
 
-
-class FillFunction:
+class FillFunction(Component):
     """The share of arriving market orders that reach a quote, by its depth behind the mid."""
 
-    def fraction(self, params: Any, depth: Array) -> Array:
-        """Share of orders that trade with a quote `depth` from the mid, float32 [], one value a depth.
+    def share(self, params: Any, depth: Array) -> Array:
+        """Share of orders that trade with a quote `depth` from the mid, float32 [].
 
         It may pass 1 where a quote in front of the mid attracts orders that would not have come.
         """
         raise NotImplementedError
 
 
-def uniforms(key: Array, count: int) -> tuple[Array, ...]:
+def uniforms(key: Array, count: int) -> Uniforms:
     """`count` independent float32 [] in (0, 1), multiples of 2⁻²³ plus a half of that: never 0, never 1."""
     bits = jax.random.bits(key, (count,)) >> 9
     return tuple(jnp.float32(2**-23) * bits[i].astype(jnp.float32) + jnp.float32(2**-24) for i in range(count))
