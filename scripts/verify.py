@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from verify_solvers import PRINTED, differences
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -200,6 +201,15 @@ def dealers(folder: Path) -> Iterator[Claim]:
         )
 
 
+def solvers(folder: Path) -> Iterator[Claim]:
+    """Every published number of the quoting models, to its printed digits."""
+    del folder
+    for model, printed in PRINTED.items():
+        wrong = list(differences(jaxmm("solve", *model.split()), printed))
+        figures = "; ".join(wrong) or f"{len(printed)} numbers to their printed digits"
+        yield f"solvers: {model}", not wrong, figures
+
+
 def _plain(algorithm: str) -> list[str]:
     """DQN has no use for PPO's settings in the file."""
     if algorithm == "ppo":
@@ -219,6 +229,7 @@ CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
     learners,
     matching,
     dealers,
+    solvers,
 )
 
 

@@ -13,10 +13,10 @@ FILLS = (DOCS / "fills.md").read_text()
 RESULTS = json.loads((DOCS / "queue_study.json").read_text())
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
 def test_every_picture_and_file_that_a_page_links_to_exists(page):
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
-    assert not [link for link in links if not (DOCS / link).exists()]
+    assert not [link for link in links if not (page.parent / link).exists()]
 
 
 def test_every_picture_of_the_fills_is_shown():
