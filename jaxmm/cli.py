@@ -233,6 +233,29 @@ def solve(
         print(text(answer))
 
 
+@app.command()
+def calibrate(
+    store: Annotated[Path, typer.Argument(help="A store's folder.")],
+    model: Annotated[str, typer.Option(help="as, glft, cj, cj-dt, hawkes, queue-reactive or regimes.")],
+    out: Annotated[Path, typer.Option(help="The parameter file, YAML; models are read from it by its name.")],
+    set_: Set = None,
+    json_out: Json = False,
+) -> None:
+    """Measures a model's parameters on a recording, with standard errors.
+
+    Example: jaxmm calibrate store --model cj-dt --out params.yaml --set Q=5
+    """
+    settings = _settings(set_ or [])
+    from jaxmm.runs.calibrating import calibrate_store, text
+
+    with _bar("reading") as progress:
+        answer = calibrate_store(store, model, out, settings, progress)
+    if json_out:
+        _answer(answer, json_out)
+    else:
+        print(text(answer, out))
+
+
 def main() -> None:
     """The entry point of `jaxmm`."""
     try:

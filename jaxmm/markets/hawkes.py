@@ -7,6 +7,7 @@ unit that the rates are per. D components · N events.
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
@@ -14,6 +15,7 @@ import numpy as np
 from scipy import linalg
 
 from jaxmm.errors import InputError
+from jaxmm.markets.parameter_file import read_parameters
 
 _CHUNK = 1 << 16
 _RELAXATIONS = 20.0  # e⁻²⁰ of the empty past is left after as many relaxation times
@@ -53,6 +55,15 @@ class Hawkes:
     def of(cls, mu: Any, alpha: Any, beta: Any) -> "Hawkes":
         """From lists or arrays, or plain numbers for one component. Raises `InputError` on anything else."""
         return cls(_tuples("mu", mu, 1), _tuples("alpha", alpha, 2), _tuples("beta", beta, 1))
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> "Hawkes":
+        """From a file that `jaxmm calibrate --model hawkes` wrote. Raises `InputError` where it is none."""
+        settings = read_parameters(path, ["hawkes"]).settings
+        missing = [name for name in ("mu", "alpha", "beta") if name not in settings]
+        if missing:
+            raise InputError(f"{path}: {', '.join(missing)} missing; calibrate again")
+        return cls.of(settings["mu"], settings["alpha"], settings["beta"])
 
     @property
     def kernel_norms(self) -> np.ndarray:

@@ -7,9 +7,11 @@ time unit, N steps of dt = T/N, inventory q in units. Sources: `docs/models.md`.
 import dataclasses
 import math
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 from jaxmm.errors import InputError, nearest
+from jaxmm.markets.parameter_file import SUFFIXES, read_parameters
 
 
 @dataclass(frozen=True)
@@ -213,10 +215,12 @@ PRESETS: dict[str, Model] = {
 
 
 def model_of(name: str, settings: dict[str, Any] | None = None) -> Model:
-    """The model or preset `name` with some of its parameters replaced.
+    """The model, preset or parameter file `name` with some of its parameters replaced.
 
     Raises `InputError` where there is no such model or parameter, or a value is of the wrong kind.
     """
+    if name.endswith(SUFFIXES):
+        return model_from_yaml(name, settings)
     if name in PRESETS:
         base = PRESETS[name]
     elif name in MODELS:
@@ -230,6 +234,15 @@ def model_of(name: str, settings: dict[str, Any] | None = None) -> Model:
             raise InputError(f"{name} has no parameter {setting!r}; {nearest(setting, kinds)}")
         given[setting] = _read(f"{name}: {setting}", value, kinds[setting])
     return dataclasses.replace(base, **given)
+
+
+def model_from_yaml(path: str | Path, settings: dict[str, Any] | None = None) -> Model:
+    """The model of a file that `jaxmm calibrate` wrote, with some of its parameters replaced.
+
+    Raises `InputError` where the file is none, or holds a market's parameters and not a model's.
+    """
+    file = read_parameters(path, MODELS)
+    return model_of(file.model, file.settings | (settings or {}))
 
 
 def _read(what: str, value: Any, kind: type) -> Any:
