@@ -111,9 +111,14 @@ def train(
 
     Example: jaxmm train configs/binance_btcusdt.yaml --set train.total_steps=200000 --out runs/btc
     """
-    from jaxmm.config import load_config
+    from jaxmm.config import ModelConfig, load_task
 
-    loaded = load_config(config, tuple(set_ or ()))  # a typo is answered before JAX is loaded
+    loaded = load_task(config, tuple(set_ or ()))  # a typo is answered before JAX is loaded
+    if isinstance(loaded, ModelConfig):
+        from jaxmm.runs.model_training import train_model
+
+        _answer(train_model(loaded, out, resume=resume), json_out)
+        return
     from jaxmm.runs.training import train as train_run
 
     _answer(train_run(loaded, out, resume=resume), json_out)

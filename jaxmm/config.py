@@ -5,7 +5,7 @@ This module imports no JAX: the quoter reads configurations too.
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -236,6 +236,33 @@ class Training(Section):
     """Stop after this many validations without a better one for any seed; none: train to the end."""
 
 
+class ModelTask(Section):
+    """A model with a known answer (`jaxmm.markets.models`), to learn on."""
+
+    name: str
+    """A model or one of its published sets: `cj-dt`, `rl-b`, `int-dt-b`, `spm`, …"""
+    settings: dict[str, float | tuple[float, ...]] = {}
+    """Parameters that differ from it."""
+
+
+class ModelLearner(Learner):
+    """The same on models, where a table of action values is one more choice."""
+
+    algorithm: Literal["ppo", "dqn", "tabular_q"] = "ppo"  # type: ignore[assignment]
+    """Which learner."""
+
+
+class ModelConfig(Section):
+    """A run on a model: its scores are exact, so it needs no split, venue or baselines."""
+
+    model: ModelTask
+    """Which one."""
+    learner: ModelLearner = ModelLearner()
+    """Algorithm."""
+    train: Training = Training()
+    """Seeds and steps; validations are exact scores."""
+
+
 SPREADS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 RISKS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 
@@ -284,8 +311,23 @@ class Config(Section):
     """Baselines and fill models."""
 
 
+Kind = TypeVar("Kind", bound=Section)
+
+
 def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
     """Reads a YAML file; `overrides` are `a.b=value` with YAML values. Raises `InputError` on anything unknown."""
+    return parse_config(_read(path, overrides), str(path))
+
+
+def load_task(path: str | Path, overrides: tuple[str, ...] = ()) -> Config | ModelConfig:
+    """The same, or the configuration of a run on a model where the file has a section `model`."""
+    values = _read(path, overrides)
+    if "model" in values:
+        return _parse(values, str(path), ModelConfig)
+    return _parse(values, str(path), Config)
+
+
+def _read(path: str | Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -296,18 +338,22 @@ def load_config(path: str | Path, overrides: tuple[str, ...] = ()) -> Config:
         raise InputError(f"{path}: a configuration is a mapping with {', '.join(Config.model_fields)}")
     for override in overrides:
         _override(values, override)
-    return parse_config(values, str(path))
+    return values
 
 
 def parse_config(values: dict[str, Any], where: str) -> Config:
     """The configuration of plain values. Raises `InputError` naming the field, `where` it stands and what is valid."""
+    return _parse(values, where, Config)
+
+
+def _parse(values: dict[str, Any], where: str, kind: type[Kind]) -> Kind:
     try:
-        return Config.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{where}: {_sentence(error)}") from error
+        raise InputError(f"{where}: {_sentence(error, kind)}") from error
 
 
-def dump_config(config: Config) -> str:
+def dump_config(config: Section) -> str:
     """YAML that `load_config` reads back to the same configuration."""
     return yaml.safe_dump(config.model_dump(mode="json", by_alias=True), sort_keys=False)
 
@@ -341,22 +387,22 @@ def _override(values: dict[str, Any], override: str) -> None:
     values[last] = value
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, root: type[Section]) -> str:
     first = error.errors()[0]
     steps = [str(step) for step in first["loc"] if step not in TAGS]
     where = ".".join(steps)
     if first["type"] == "extra_forbidden":
-        valid = [f.alias or n for kind in _sections_at(first["loc"][:-1]) for n, f in kind.model_fields.items()]
+        valid = [f.alias or n for kind in _sections_at(root, first["loc"][:-1]) for n, f in kind.model_fields.items()]
         return f"unknown field {where!r}; {nearest(steps[-1], valid)}"
     if first["type"] == "union_tag_not_found":
-        return f"{where}.kind is missing; it is one of {', '.join(map(_tag, _sections_at(first['loc'])))}"
+        return f"{where}.kind is missing; it is one of {', '.join(map(_tag, _sections_at(root, first['loc'])))}"
     given = "" if first["type"] == "missing" else f" (got {first['input']!r})"
     return f"{where}: {first['msg']}{given}"
 
 
-def _sections_at(loc: tuple[int | str, ...]) -> list[Any]:
+def _sections_at(root: type[Section], loc: tuple[int | str, ...]) -> list[Any]:
     """The section types that may stand at `loc`."""
-    kinds: list[Any] = [Config]
+    kinds: list[Any] = [root]
     for step in loc:
         below: list[Any] = []
         for kind in kinds:

@@ -7,7 +7,7 @@ import argparse
 import gzip
 import json
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import jax
@@ -26,16 +26,24 @@ from jaxmm.strategies.skewed import SkewedSpread
 from jaxmm.tape.build import build_tape
 
 SHOWN = 8
-NOT_KERNELS = ("$", "Thunk", "end:", "PjRt", "Tfrt", "Parse", "Handle", "Execute", "Xla", "Cpu")
+NOT_KERNELS = ("$", "Thunk", "end:", "PjRt", "Tfrt", "Parse", "Handle", "Execute", "Xla", "Cpu", "Common")
 
 
 def kernels(trace: Path) -> Counter[str]:
-    """Microseconds by name of a kernel."""
+    """Microseconds by name of a kernel, without those of the kernels that it calls."""
     (file,) = trace.rglob("*.trace.json.gz")
+    events = json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]
+    spans = [e for e in events if e.get("ph") == "X" and not e["name"].startswith(NOT_KERNELS)]
     spent: Counter[str] = Counter()
-    for event in json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]:
-        if event.get("ph") == "X" and not event["name"].startswith(NOT_KERNELS):
-            spent[event["name"]] += event["dur"]
+    around: dict[tuple[int, int], list[tuple[float, str]]] = defaultdict(list)  # (end, name) of what is still running
+    for event in sorted(spans, key=lambda e: (e["ts"], -e["dur"])):
+        running = around[event["pid"], event["tid"]]
+        while running and running[-1][0] <= event["ts"]:
+            running.pop()
+        if running:
+            spent[running[-1][1]] -= event["dur"]
+        spent[event["name"]] += event["dur"]
+        running.append((event["ts"] + event["dur"], event["name"]))
     return spent
 
 

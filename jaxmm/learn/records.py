@@ -48,6 +48,13 @@ class Records:
         with writing(self.metrics), self.metrics.open("ab") as file:
             file.write(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
 
+    def last(self) -> dict[str, Any]:
+        """The newest whole line. Raises `InputError` where there is none."""
+        lines = self.metrics.read_bytes().splitlines() if self.metrics.exists() else []
+        if not lines:
+            raise InputError(f"{self.metrics}: no update yet; train first")
+        return orjson.loads(lines[-1])
+
     def keep_until(self, update: int) -> float:
         """Drops what a killed run wrote past the checkpoint of `update`; returns the wall seconds until then."""
         lines = self.metrics.read_bytes().splitlines(keepends=True) if self.metrics.exists() else []

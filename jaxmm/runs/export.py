@@ -13,9 +13,9 @@ from jaxmm.learn import loop
 from jaxmm.learn.learner import Learner
 from jaxmm.learn.records import Records, versions
 from jaxmm.policy.bundle import Bundle, Observing, Provenance, write_bundle
+from jaxmm.runs.kept import load_run
 from jaxmm.runs.market import Parts, parts_of, tape_of
 from jaxmm.runs.task import actions_of, env_params_of, learner_of
-from jaxmm.runs.training import load_run
 from jaxmm.tape.tape import Tape
 
 GOLDEN = 64

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from jaxmm.config import Config, DiscreteGrid, Reward
+from jaxmm.config import Learner as LearnerConfig
 from jaxmm.envs.market_making import Collateral, MarketMaking, Params
 from jaxmm.envs.rewards import RewardWeights, Settings
 from jaxmm.errors import InputError, nearest
@@ -33,7 +34,7 @@ LEARNERS: dict[str, tuple[type, type]] = {"ppo": (PPO, PPOConfig), "dqn": (DQN, 
 
 def check(config: Config) -> None:
     """Refuses, before any work, what only the rooms behind the configuration know to be wrong."""
-    _settings(LEARNERS[config.learner.algorithm][1], config)
+    settings_of(LEARNERS[config.learner.algorithm][1], config.learner)
     actions_of(config)
     terms_of(config)
     latency_of(config)
@@ -123,7 +124,7 @@ def pass_over(params: Params, quoter: Quoter) -> Pass:
 def learner_of(config: Config, env_params: Params) -> Learner:
     """The algorithm with its settings. Raises `InputError` on one it does not have, or of a wrong type."""
     learner, settings = LEARNERS[config.learner.algorithm]
-    return learner(MarketMaking(), env_params, _settings(settings, config))
+    return learner(MarketMaking(), env_params, settings_of(settings, config.learner))
 
 
 def _collateral(margin: Margin | None) -> Collateral:
@@ -136,8 +137,9 @@ def _weights(reward: Reward) -> RewardWeights:
     return RewardWeights(*(jnp.float32(getattr(reward, name)) for name in RewardWeights._fields))
 
 
-def _settings(kind: type, config: Config) -> Any:
-    given = config.learner.settings
+def settings_of(kind: type, learner: LearnerConfig) -> Any:
+    """The algorithm's own settings as `kind`. Raises `InputError` on one it does not have, or of a wrong type."""
+    given = learner.settings
     valid = [field.name for field in dataclasses.fields(kind)]
     for name in given:
         if name not in valid:

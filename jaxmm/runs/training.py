@@ -3,9 +3,6 @@
 S seeds.
 """
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -13,21 +10,18 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxmm.config import Config, dump_config, load_config
+from jaxmm.config import Config
 from jaxmm.envs.market_making import Params, check_params
-from jaxmm.errors import InputError
 from jaxmm.features.observation import observation
-from jaxmm.files import write_text
 from jaxmm.learn import loop
 from jaxmm.learn.acting import Policy
 from jaxmm.learn.learner import Learner
 from jaxmm.learn.records import Records
 from jaxmm.policy.types import Quotes, View
 from jaxmm.runs.engines import engine_of
+from jaxmm.runs.kept import kept_config
 from jaxmm.runs.market import parts_of, tape_of
 from jaxmm.runs.task import check, check_position, env_params_of, learner_of, pass_over
-
-CONFIG = "config.yaml"
 
 
 class Greedy(NamedTuple):
@@ -46,7 +40,7 @@ class Greedy(NamedTuple):
 def train(config: Config, run_dir: Path, *, resume: bool = False, progress: bool = True) -> dict[str, Any]:
     """Trains all seeds into `run_dir` and returns what came of it: steps, and the validated score of each seed."""
     check(config)
-    with _kept_config(config, run_dir, resume):
+    with kept_config(config, run_dir, resume):
         parts = parts_of(config, tape_of(config, run_dir))
         for part in (parts.train, parts.validate, parts.test):  # the last before hours of training, not after
             check_position(config, part)
@@ -87,32 +81,3 @@ def validator(learner: Learner, params: Params) -> loop.Validate:
         return jax.vmap(one)(policy)
 
     return partial(score, learner, params)
-
-
-def load_run(run_dir: Path) -> Config:
-    """The configuration of a run. Raises `InputError` where the folder is none."""
-    if not (run_dir / CONFIG).exists():
-        raise InputError(f"{run_dir}: no {CONFIG} here; give a folder that `jaxmm train --out` wrote")
-    return load_config(run_dir / CONFIG)
-
-
-@contextmanager
-def _kept_config(config: Config, run_dir: Path, resume: bool) -> Iterator[None]:
-    """Writes the configuration of a new run; if what follows fails, nothing of the new run stays."""
-    kept = run_dir / CONFIG
-    if kept.exists():
-        if not resume:
-            raise InputError(f"{run_dir} already holds a run; add --resume to continue it, or choose another --out")
-        if load_config(kept) != config:
-            raise InputError(f"{run_dir}: --resume with another configuration than {kept}; give the same one")
-        yield
-        return
-    if run_dir.exists() and any(run_dir.iterdir()):
-        raise InputError(f"{run_dir}: not empty, and no run; choose another --out")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        write_text(kept, dump_config(config))
-        yield
-    except BaseException:
-        shutil.rmtree(run_dir, ignore_errors=True)
-        raise

@@ -1,0 +1,140 @@
+"""Q-learning (Watkins 1989) on a table of cells, with step sizes that fall with the visits of each entry.
+
+The environment's observation is the number of its cell (`jaxmm.envs.tabulated.Cells`), so tables suit the models whose
+policy depends on (step, inventory) only. Where several environments visit one entry in the same step, their targets
+are averaged. Letters: N environments, T steps an update, C cells, A actions.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmm.errors import InputError
+from jaxmm.learn.acting import Acting, Policy
+from jaxmm.learn.config import check_between, check_positive, static
+from jaxmm.learn.normaliser import RunningStats
+from jaxmm.learn.rollout import Metrics, Runner, Transition, mean_scores, rollout, spaces_of, start
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TabularQConfig:
+    """Hyper-parameters. The first block fixes shapes; the second holds numbers that may differ between seeds."""
+
+    num_envs: int = static(256)  # N
+    num_steps: int = static(128)  # T, steps of each environment an update
+
+    discount: float = 1.0
+    step_power: float = 0.6  # ω: the n-th visit of an entry moves it by n^−ω of its error
+    epsilon_start: float = 1.0  # share of random actions, at first
+    epsilon_end: float = 0.05  # and at last
+    epsilon_steps: float = 5e6  # environment steps from one to the other
+    initial_value: float = 0.0  # of every entry; above what can be earned, it makes untried actions attractive
+
+    def __post_init__(self) -> None:
+        check_positive(self, "num_envs", "num_steps")
+        check_between(self, 0, 1, "discount", "epsilon_start", "epsilon_end")
+        check_between(self, 0.5, 1, "step_power")
+
+
+class TabularQState(NamedTuple):
+    """All that an update changes, for one seed."""
+
+    values: jax.Array  # float32 [C, A]
+    visits: jax.Array  # float32 [C, A]
+    runner: Runner  # [N, ...]
+    key: jax.Array
+    updates: jax.Array  # int32 []
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TabularQ:
+    """The learner: a pytree of environment parameters and numbers, so that a jitted update traces both."""
+
+    env: Any = field(metadata={"static": True})
+    env_params: Any
+    config: TabularQConfig
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps of one seed an update."""
+        return self.config.num_envs * self.config.num_steps
+
+    def init(self, key: jax.Array) -> TabularQState:
+        """An untouched table and fresh episodes for one seed."""
+        key, key_envs = jax.random.split(key)
+        entries, actions, continuous = spaces_of(self.env, self.env_params)
+        cells = getattr(self.env, "cells", None)
+        if continuous or entries != 1 or cells is None:
+            raise InputError(f"{type(self.env).__name__}: a table needs numbered cells and discrete actions")
+        return TabularQState(
+            values=jnp.full((cells, actions), self.config.initial_value, jnp.float32),
+            visits=jnp.zeros((cells, actions), jnp.float32),
+            runner=start(key_envs, self.env, self.env_params, self.config.num_envs),
+            key=key,
+            updates=jnp.zeros((), jnp.int32),
+        )
+
+    def update(self, state: TabularQState) -> tuple[TabularQState, Metrics]:
+        """T steps of every environment, the table corrected after each."""
+        key, key_steps = jax.random.split(state.key)
+        state, (sums, errors) = jax.lax.scan(
+            self._step, state._replace(key=key), jax.random.split(key_steps, self.config.num_steps)
+        )
+        scores = mean_scores({name: jnp.sum(value) for name, value in sums.items()}, self.steps_per_update)
+        metrics = {"td_error": jnp.mean(errors), "epsilon": self._epsilon(state), "visited": jnp.mean(state.visits > 0)}
+        return state._replace(updates=state.updates + 1), {**scores, **metrics}
+
+    def policy(self, state: TabularQState) -> Policy:
+        """The part of the state that acts."""
+        return Policy(state.values, RunningStats.start((1,)))
+
+    def greedy(self, policy: Policy, observation: jax.Array) -> jax.Array:
+        """The action of highest value in the cells [..., 1], int32 [...]."""
+        return jnp.argmax(self.outputs(policy, observation), axis=-1).astype(jnp.int32)
+
+    def outputs(self, policy: Policy, observation: jax.Array) -> jax.Array:
+        """Action values [..., A] of the cells [..., 1]."""
+        return policy.params[_cell(observation)]
+
+    def acting(self, policy: Policy, seed: int) -> Acting:
+        """A table is not exported: it quotes no market but its model."""
+        raise InputError("a table of action values quotes only its own model; export a policy of ppo or dqn")
+
+    def _epsilon(self, state: TabularQState) -> jax.Array:
+        done = jnp.minimum(state.updates * self.steps_per_update / self.config.epsilon_steps, 1.0)
+        return self.config.epsilon_start + done * (self.config.epsilon_end - self.config.epsilon_start)
+
+    def _explore(self, state: TabularQState, key: jax.Array, observation: jax.Array) -> jax.Array:
+        """ε-greedy actions [N]."""
+        key_whether, key_which = jax.random.split(key)
+        greedy = self.greedy(self.policy(state), observation)
+        explores = jax.random.uniform(key_whether, greedy.shape) < self._epsilon(state)
+        return jnp.where(explores, jax.random.randint(key_which, greedy.shape, 0, state.values.shape[1]), greedy)
+
+    def _step(self, state: TabularQState, key: jax.Array) -> tuple[TabularQState, tuple[Metrics, jax.Array]]:
+        runner, taken, sums = rollout(
+            key, self.env, self.env_params, state.runner, partial(self._explore, state), 1, self.config.discount
+        )
+        values, visits, error = self._corrected(state, jax.tree.map(lambda leaf: leaf[0], taken))
+        return state._replace(values=values, visits=visits, runner=runner), (sums, error)
+
+    def _corrected(self, state: TabularQState, taken: Transition) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Values and visits after one transition of every environment, and the mean |error|."""
+        here, following = _cell(taken.observation), _cell(taken.next_observation)
+        future = jnp.where(taken.terminated, 0.0, jnp.max(state.values[following], axis=-1))
+        entry = here, taken.action
+        error = taken.reward + self.config.discount * future - state.values[entry]
+        visits = state.visits.at[entry].add(1.0)
+        hits = visits[entry] - state.visits[entry]  # by this step, of all environments
+        rate = visits[entry] ** -self.config.step_power
+        moved = (1 - (1 - rate) ** hits) / hits * error  # entries that are hit h times get the mean error, h times
+        return state.values.at[entry].add(moved), visits, jnp.mean(jnp.abs(error))
+
+
+def _cell(observation: jax.Array) -> jax.Array:
+    return observation[..., 0].astype(jnp.int32)
