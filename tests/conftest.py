@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+LONGEST = ("test_readme.py", "test_bench.py", "test_thin_line.py", "test_sweeping.py")
+"""Files that take longest: they begin first, so that no worker waits for the other at the end."""
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
@@ -13,3 +15,8 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the recordings (../shared/data) are not beside this clone")
     return SHARED_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; of equal ones, in the order found."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
