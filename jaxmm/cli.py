@@ -261,6 +261,25 @@ def calibrate(
         print(text(answer, out))
 
 
+@app.command()
+def score(
+    target: Annotated[str, typer.Argument(help="A run's folder, a reference policy of the model, or a strategy.")],
+    model: Annotated[str | None, typer.Option(help="cj-dt, rl-b, int-dt-b, …; a run knows its own.")] = None,
+    set_: Set = None,
+    seed: Annotated[int | None, typer.Option(help="Of a run; the seed that did worst if not given.")] = None,
+    json_out: Json = False,
+) -> None:
+    """Scores a policy exactly on a model with a known answer: mean and standard deviation of its return.
+
+    Example: jaxmm score runs/rl_b --json
+
+    Example: jaxmm score constant --model rl-a
+    """
+    from jaxmm.runs.scoring import score as score_exactly
+
+    _answer(score_exactly(target, model, _settings(set_ or []), seed), json_out)
+
+
 def main() -> None:
     """The entry point of `jaxmm`."""
     try:

@@ -42,6 +42,7 @@ class PPOConfig:
     entropy_weight: float = 0.01
     value_weight: float = 0.5
     max_grad_norm: float = 0.5
+    initial_log_std: float = 0.0  # of a continuous action's exploration, in the action's unit
 
     def __post_init__(self) -> None:
         check_positive(self, "num_envs", "num_steps", "num_epochs", "num_minibatches")
@@ -107,6 +108,8 @@ class PPO:
         key, key_params, key_envs = jax.random.split(key, 3)
         entries, _, _ = spaces_of(self.env, self.env_params)
         params = self.network.init(key_params, jnp.zeros(entries))["params"]
+        if self.network.continuous:
+            params = {**params, "log_std": params["log_std"] + self.config.initial_log_std}
         return PPOState(
             params=params,
             optimiser=self.optimiser.init(params),

@@ -45,6 +45,7 @@ class TabularQState(NamedTuple):
 
     values: jax.Array  # float32 [C, A]
     visits: jax.Array  # float32 [C, A]
+    observations: RunningStats  # [1], never updated: the number of a cell is not normalised
     runner: Runner  # [N, ...]
     key: jax.Array
     updates: jax.Array  # int32 []
@@ -74,6 +75,7 @@ class TabularQ:
         return TabularQState(
             values=jnp.full((cells, actions), self.config.initial_value, jnp.float32),
             visits=jnp.zeros((cells, actions), jnp.float32),
+            observations=RunningStats.start((1,)),
             runner=start(key_envs, self.env, self.env_params, self.config.num_envs),
             key=key,
             updates=jnp.zeros((), jnp.int32),
@@ -91,7 +93,7 @@ class TabularQ:
 
     def policy(self, state: TabularQState) -> Policy:
         """The part of the state that acts."""
-        return Policy(state.values, RunningStats.start((1,)))
+        return Policy(state.values, state.observations)
 
     def greedy(self, policy: Policy, observation: jax.Array) -> jax.Array:
         """The action of highest value in the cells [..., 1], int32 [...]."""

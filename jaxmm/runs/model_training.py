@@ -150,9 +150,7 @@ def _answer(
     if seed is not None and seed not in seeds:
         raise InputError(f"{run_dir}: no seed {seed} in this run; it has {', '.join(map(str, seeds))}")
     scores = judge.scores(learner, learner.policy(done.state))
-    rows = [
-        {"seed": s, "J": one.mean, "sd": one.sd, "ratio": one.mean / star} for s, one in zip(seeds, scores, strict=True)
-    ]
+    rows = [{"seed": s, **_row(score, star)} for s, score in zip(seeds, scores, strict=True)]
     told = min(rows, key=lambda row: row["J"]) if seed is None else rows[seeds.index(seed)]
     line = Records(run_dir).last()
     return {**told, "seeds": rows, "env_steps": line["env_steps"], "wall_s": line["wall_s"]}
