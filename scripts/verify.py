@@ -210,6 +210,23 @@ def solvers(folder: Path) -> Iterator[Claim]:
         yield f"solvers: {model}", not wrong, figures
 
 
+def races(folder: Path) -> Iterator[Claim]:
+    """Cont & de Larrard's probabilities, from the queue-level market with the matching engine; a million runs each."""
+    del folder
+    import jax
+
+    from jaxmm.markets.queue_races import balanced_flow
+    from jaxmm.markets.queue_races import races as play
+    from jaxmm.solve.queue_race import balanced_up
+
+    published = {(1, 1): 0.5, (1, 2): 0.30235, (2, 3): 0.37671, (3, 1): 0.79061, (5, 1): 0.87287}
+    for (n, p), played in zip(published, play(balanced_flow(), list(published), 10**6, jax.random.key(0)), strict=True):
+        exact = balanced_up(n, p)
+        off = (played.probability - exact) / played.standard_error
+        figures = f"{played.probability:.5f} against {exact:.5f}, {off:+.2f} standard errors; {played}"
+        yield f"races: {n} bids, {p} asks", abs(off) < 4 and abs(exact - published[n, p]) < 5.1e-6, figures
+
+
 def _plain(algorithm: str) -> list[str]:
     """DQN has no use for PPO's settings in the file."""
     if algorithm == "ppo":
@@ -230,6 +247,7 @@ CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
     matching,
     dealers,
     solvers,
+    races,
 )
 
 

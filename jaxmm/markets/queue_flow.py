@@ -78,8 +78,8 @@ def queue_reactive(
     for name, table in (("cancel", tables[1]), ("market", tables[2])):
         if (table[:, 0] != 0).any():
             raise InputError(f"{where}: {name} has a rate above 0 at a queue of no lots; it must be 0 there")
-    rates = (jnp.asarray(table, jnp.float32) for table in tables)
-    return Flow(*rates, jnp.float32(follow), jnp.asarray(from_opposite))
+    limit, cancel, market = (jnp.asarray(table, jnp.float32) for table in tables)
+    return Flow(limit, cancel, market, jnp.float32(follow), jnp.asarray(from_opposite))
 
 
 def poisson(
@@ -227,12 +227,13 @@ def _message(market: Market, flow: Flow, levels: Array, depth: Array, which: Arr
     place = which % (2 * count)
     side = jnp.where(is_limit | is_cancel, place // count, which - 4 * count)
     level = jnp.where(is_limit | is_cancel, place % count, 0)
-    first = jnp.where(side == BID, *_first_keys(market, flow))
+    first = _of_side(side, _first_keys(market, flow))
     price = jnp.where(side == BID, -first - level, first + level)
     id, lots = _any_lot(market.book, levels, depth, side, level, uniform)
-    leaves = jnp.where(lots > 1, Kind.AMEND, Kind.CANCEL)
+    limits, takes, amends, cancels = (jnp.int32(kind) for kind in (Kind.LIMIT, Kind.MARKET, Kind.AMEND, Kind.CANCEL))
+    leaves = jnp.where(lots > 1, amends, cancels)
     return Message(
-        kind=jnp.where(is_limit, Kind.LIMIT, jnp.where(is_cancel, leaves, Kind.MARKET)),
+        kind=jnp.where(is_limit, limits, jnp.where(is_cancel, leaves, takes)),
         side=jnp.where(is_limit | is_cancel, side, 1 - side),  # a market order comes from the other side
         id=jnp.where(is_cancel, id, market.next_id),
         price=price,
@@ -242,14 +243,19 @@ def _message(market: Market, flow: Flow, levels: Array, depth: Array, which: Arr
 
 def _any_lot(book: Book, levels: Array, depth: Array, side: Array, level: Array, uniform: Array) -> tuple[Array, Array]:
     """The order that one lot of a level belongs to, each lot equally likely: its id and its lots."""
-    here = jnp.where(side == BID, levels[0], levels[1]) == level
-    lots = jnp.where(side == BID, *by_side(book.lots))
+    here = _of_side(side, levels) == level
+    lots = _of_side(side, by_side(book.lots))
     upto = _running_sum(jnp.where(here, lots, 0))
     total = upto[-1]
     ahead = jnp.minimum((uniform * total).astype(jnp.int32), total - 1)
     slot = jnp.minimum((upto <= ahead).sum(axis=0, dtype=jnp.int32), book.slots - 1)
     slot = slot + jnp.where(side == BID, 0, book.slots)
     return at_slot(book.id, slot), at_slot(book.lots, slot)
+
+
+def _of_side(side: Array, pair: Array) -> Array:
+    """Each book's own of [2, ...]."""
+    return jnp.where(side == BID, pair[0], pair[1])
 
 
 def _running_sum(values: Array) -> Array:
