@@ -196,9 +196,57 @@ class Triangle(Model):
         return self.T / self.N
 
 
+@dataclass(frozen=True)
+class PriceSkew(Model):
+    """The dealer's first model: quotes around a market of spread S, worth Σ βᵗ (P&L − r·Risk), Risk = (QᵀΩQ)^u.
+
+    Depths are counted in spreads from the mid. What follows `limit` extends the base model, which is the default.
+    """
+
+    name: ClassVar[str] = "price-skew"
+    signed: ClassVar[frozenset[str]] = frozenset({"omega", "fee"})
+    positive: ClassVar[frozenset[str]] = frozenset({"S", "k", "limit", "N", "dt", "curvature"})
+    S: float = 1.0
+    k: float = 1.0
+    r: float = 0.05
+    beta: float = 0.95
+    limit: int = 10  # inventory allowed in each currency, ± units
+    N: int = 400  # steps after which an episode is cut
+    u: float = 0.5  # with omega = 1: Risk = |Q|
+    omega: tuple[float, ...] = (1.0,)  # Ω by rows; as many currencies as it has rows
+    sigma: float = 0.0  # the mids move with covariance σ²Ω·dt a step
+    dt: float = 1.0  # of a step; small, with arrival = rate·dt: continuous time
+    arrival: float = 1.0  # probability of an order a step and side
+    curvature: float = 1.0  # p = exp(−k·((a − A)/S)^curvature)
+    best: float = 1.0  # p where we improve the market
+    size: float = 0.0  # mean units of an order beyond the first, geometric
+    partial: float = 0.0  # probability that an execution is for a part of the order
+    spread_sd: float = 0.0  # of ln S a √dt
+    spread_reversion: float = 0.1  # of ln S to its mean, a dt
+    boost: float = 0.0  # memory: relative rise of the arrival on a side by an execution there
+    forget: float = 0.2  # decay of that rise, a dt
+    fee: float = 0.0  # a unit traded
+    delay: int = 0  # steps from decision to effect, 0 to 2
+
+    @property
+    def currencies(self) -> int:
+        """How many Ω has."""
+        return math.isqrt(len(self.omega))
+
+
 MODELS: dict[str, type[Model]] = {
     kind.name: kind
-    for kind in (AvellanedaStoikov, Glft, CarteaJaimungal, CarteaJaimungalSteps, Spm, Internalise, Bbg, Triangle)
+    for kind in (
+        PriceSkew,
+        AvellanedaStoikov,
+        Glft,
+        CarteaJaimungal,
+        CarteaJaimungalSteps,
+        Spm,
+        Internalise,
+        Bbg,
+        Triangle,
+    )
 }
 RL_A = CarteaJaimungalSteps()
 RL_B = CarteaJaimungalSteps(Q=5, lam=20.0, phi=2.0, alpha=0.5, N=100, sigma=2.0)

@@ -11,6 +11,7 @@ from jaxmm.solve.cartea_jaimungal import CarteaJaimungalSolver
 from jaxmm.solve.cj_steps import CarteaJaimungalStepsSolver
 from jaxmm.solve.glft import GlftSolver
 from jaxmm.solve.internalise import InternaliseSolver
+from jaxmm.solve.price_skew import PriceSkewSolver
 from jaxmm.solve.solution import Solvable
 from jaxmm.solve.spm import SpmSolver
 from jaxmm.solve.triangle import TriangleSolver
@@ -23,6 +24,7 @@ _SOLVERS: dict[type[models.Model], Callable[[Any], Solvable]] = {
     models.Spm: SpmSolver,
     models.Bbg: BbgSolver,
     models.Internalise: InternaliseSolver,
+    models.PriceSkew: PriceSkewSolver,
     models.Triangle: TriangleSolver,
 }
 
