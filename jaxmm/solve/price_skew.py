@@ -2,8 +2,8 @@
 
 A step from inventory q: quotes at depths δb and δa, in spreads from the mid, are executed with p(δ) = exp(−k(δ − ½)^c),
 or `best` where they improve the market (δ ≤ ½), times the arrival of an order; F = S·δ for each execution less the fee,
-less r·dt·(Ωq²)^u; V(q) = max E[F + βV(q′)]. One currency, orders of one unit, a constant spread, no memory, no delay: those
-extensions have no closed answer here. The mid may move: it adds to the deviation alone.
+less r·dt·(Ωq²)^u; V(q) = max E[F + βV(q′)]. One currency, orders of one unit, a constant spread, no memory, no delay:
+those extensions have no exact answer here. The mid may move: it adds to the deviation alone.
 S = 2·limit + 1 inventories · K depths of a fine grid.
 """
 
