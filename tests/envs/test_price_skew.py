@@ -91,7 +91,7 @@ def test_the_dealer_skews_against_what_he_holds():
 
 
 def one_step(model: PriceSkew, depths, inventory=(0,), key: int = 0, **state):
-    env, params = environment_of_price_skew(model)
+    _, params = environment_of_price_skew(model)
     _, begin = RESET(jax.random.key(0), params)
     begin = begin._replace(inventory=jnp.array(inventory), **state)
     return TRADE(jax.random.key(key), begin, jnp.array(depths, jnp.float32), params)
@@ -116,9 +116,8 @@ def test_sizes_have_their_mean_and_fills_keep_within_the_limit():
     lots = np.diff(inventory[:, :, 0], axis=1)
     assert lots.min() == 1
     assert lots.mean() == pytest.approx(3, abs=4 * np.sqrt(6 / lots.size))
-    _, inventory = sampled(
-        dataclasses.replace(model, limit=5), quoting(dataclasses.replace(model, limit=5), 0.5, np.nan), 50, 20
-    )
+    small = dataclasses.replace(model, limit=5)
+    _, inventory = sampled(small, quoting(small, 0.5, np.nan), paths=2000, steps=20)
     assert inventory.max() == 5
 
 
@@ -132,7 +131,7 @@ def test_a_part_is_at_least_one_and_at_most_the_order():
 
 def test_a_decision_takes_effect_after_its_delay():
     for delay in (0, 1, 2):
-        env, params = environment_of_price_skew(dataclasses.replace(BASE, delay=delay))
+        _, params = environment_of_price_skew(dataclasses.replace(BASE, delay=delay))
         _, state = RESET(jax.random.key(0), params)
         bought = []
         for key in jax.random.split(jax.random.key(0), 5):
