@@ -280,6 +280,28 @@ def score(
     _answer(score_exactly(target, model, _settings(set_ or []), seed), json_out)
 
 
+@app.command()
+def realism(
+    store: Annotated[Path, typer.Argument(help="A store's folder.")],
+    out: Annotated[Path, typer.Option(help="The report's folder.")],
+    against: Annotated[str, typer.Option(help="Another store's folder, or synthetic.")] = "synthetic",
+    seed: Annotated[int, typer.Option(help="Of the synthetic market.")] = 0,
+    json_out: Json = False,
+) -> None:
+    """Compares a recording with another market, fact by fact; the distance of its own halves is the floor.
+
+    Example: jaxmm realism store --against synthetic --out realism
+    """
+    from jaxmm.runs.realism import realism as compare
+
+    with _bar("reading") as progress:
+        answer = compare(store, against, out, seed, progress)
+    if json_out:
+        _answer(answer, json_out)
+    else:
+        print((out / "realism.md").read_text(encoding="utf-8"))
+
+
 def main() -> None:
     """The entry point of `jaxmm`."""
     try:

@@ -65,12 +65,24 @@ class QueueReactive:
         weights = np.cumprod(np.concatenate([np.ones((len(ratio), 1)), ratio], axis=1), axis=1)
         return weights / weights.sum(axis=1, keepdims=True)
 
+    def rates_filled(self) -> np.ndarray:
+        """`rates` that a simulator can use, float64 [3, K, B].
+
+        A size at which no time was spent has the rates of the next smaller one; an empty queue loses nothing.
+        """
+        rates = self.rates
+        for size in range(1, rates.shape[2]):
+            unknown = np.isnan(rates[:, :, size])
+            rates[:, :, size] = np.where(unknown, rates[:, :, size - 1], rates[:, :, size])
+        rates[_CANCEL:, :, 0] = 0.0
+        return np.nan_to_num(rates)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, None where no time was spent."""
-        rates, errors = self.rates, self.rates_se
+        """Plain values; the settings without gaps, the errors None where no time was spent."""
+        rates, errors = self.rates_filled(), self.rates_se
         return {
             "settings": {"unit_lots": self.unit_lots.tolist()}
-            | {kind: _plain(rates[i]) for i, kind in enumerate(KINDS)},
+            | {kind: rates[i].tolist() for i, kind in enumerate(KINDS)},
             "standard_errors": {kind: _plain(errors[i]) for i, kind in enumerate(KINDS)},
             "events": {kind: self.events[i].tolist() for i, kind in enumerate(KINDS)},
             "seconds": self.seconds.tolist(),

@@ -16,6 +16,7 @@ from jaxmm.data.store import Store, open_store
 from jaxmm.errors import InputError, nearest
 from jaxmm.files import write_text
 from jaxmm.tape.build import build_tape
+from jaxmm.tape.rows import EventStore
 from jaxmm.tape.tape import Tape
 
 CLOCK = "100ms"
@@ -53,7 +54,7 @@ def calibrate_store(
 
 
 @contextmanager
-def tape_of(store: Store, progress: Progress | None = None) -> Iterator[Tape]:
+def tape_of(store: EventStore, progress: Progress | None = None) -> Iterator[Tape]:
     """The store cut every 100 ms, 20 levels a side, in a folder that goes again."""
     with tempfile.TemporaryDirectory(prefix="jaxmm-") as folder:
         yield build_tape(store, Path(folder) / "tape", CLOCK, LEVELS, progress)

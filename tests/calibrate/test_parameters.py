@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import yaml
+from scipy import linalg
 
 from jaxmm.calibrate.orders import untied_seconds
 from jaxmm.errors import InputError
+from jaxmm.markets.calibrated import flow_from_yaml, regimes_from_yaml
 from jaxmm.markets.hawkes import Hawkes
 from jaxmm.markets.models import CarteaJaimungalSteps, Glft, model_from_yaml, model_of
 from tests.commands import ROOT, answer, importing, jaxmm, refusal
@@ -14,22 +16,19 @@ GEMINI = ("gemini__eth-usd__2021-07-01__market-depth.csv", "gemini__eth-usd__202
 
 
 @pytest.fixture(scope="module")
-def store(shared_data, tmp_path_factory):
-    """The futures recording, its clock mended."""
-    out = tmp_path_factory.mktemp("futures") / "store"
-    files = [shared_data / "binance_usdm" / "btcusdt_20240808.gz"]
-    answer(jaxmm(*importing(out, *files), "--fix-clock", "--json"))
-    return out
+def store(futures):
+    """The store of one recording."""
+    return futures("btcusdt")
 
 
 @pytest.fixture(scope="module")
-def calibrated(store):
+def calibrated(store, tmp_path_factory):
     """A function that calibrates a model on the recording once: (answer, file)."""
-    done = {}
+    done, folder = {}, tmp_path_factory.mktemp("parameters")
 
     def of(model: str, *flags: str):
         if (model, *flags) not in done:
-            out = store.with_name(f"{model}{len(done)}.yaml")
+            out = folder / f"{model}{len(done)}.yaml"
             done[model, *flags] = (
                 answer(jaxmm("calibrate", store, "--model", model, "--out", out, *flags, "--json")),
                 out,
@@ -105,10 +104,19 @@ def test_queues_and_regimes_of_a_real_market(calibrated):
     assert taken[1] > 1.2 * taken[8]  # a small queue is taken more often: it is about to go
     assert came[0] < came[1:].min()  # into the spread few come
     assert sum(queues["facts"]["seconds"][0]) == pytest.approx(2 * queues["source"]["seconds"], rel=0.01)
-    regimes = calibrated("regimes")[0]
+    flow = flow_from_yaml(calibrated("queue-reactive", "--set", "levels=1", "--set", "sizes=11")[1])
+    assert flow.limit.shape == (1, 11)
+    assert float(flow.market[0, 3]) == pytest.approx(taken[3], rel=1e-6)
+    regimes, file = calibrated("regimes")
     low, high = regimes["settings"]["sigma"]
     assert 0 < 2 * low < high
     assert regimes["facts"]["log_likelihood"] > regimes["facts"]["log_likelihood_of_one_state"] + 10
+    process, numbers = regimes_from_yaml(file)
+    process.check(numbers, 0.1)
+    generator = np.array(numbers.rates, float)
+    np.fill_diagonal(generator, -generator.sum(axis=1))
+    step_s, transition = regimes["settings"]["step_s"], regimes["settings"]["transition"]
+    np.testing.assert_allclose(linalg.expm(generator * step_s), transition, atol=0.05)
 
 
 def test_ties_are_moved_apart_within_the_clocks_step_and_never_past_it():
@@ -165,5 +173,10 @@ def test_files_that_are_no_parameters_are_refused(calibrated, tmp_path):
     path.write_text("model: hawkes\nsettings: {mu: 1, alpha: 0}\n")
     with pytest.raises(InputError, match="beta missing"):
         Hawkes.from_yaml(path)
+    path.write_text("model: regimes\nsettings: {sigma: [1, 2], transition: [[1, 0], [0.5, 0.4]], step_s: 1}\n")
+    with pytest.raises(InputError, match="adding up to one"):
+        regimes_from_yaml(path)
+    with pytest.raises(InputError, match="of 'regimes'; what is read here is of queue-reactive"):
+        flow_from_yaml(path)
     with pytest.raises(InputError, match="make one with `jaxmm calibrate`"):
         model_of(str(tmp_path / "nowhere.yaml"))

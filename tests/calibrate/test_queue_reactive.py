@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxmm.calibrate.queue_reactive import queue_reactive
+from jaxmm.calibrate.queue_reactive import QueueReactive, queue_reactive
 from jaxmm.errors import InputError
 from jaxmm.tape.tape import Code
 
@@ -54,6 +54,15 @@ def test_the_rates_of_a_simulated_market_are_found_again():
     assert np.abs(off[found.events[:, spent] > 0]).max() < 4
     assert (RATES[:, spent][found.events[:, spent] == 0] < 0.05).all()
     np.testing.assert_allclose(found.shares[1], found.invariant_shares()[1], atol=0.02)
+
+
+def test_gaps_take_the_rates_of_the_next_smaller_queue_and_empty_queues_lose_nothing():
+    events, seconds = np.zeros((3, 1, 4), int), np.array([[10.0, 10.0, 0.0, 10.0]])
+    events[:, 0] = [[10, 20, 0, 5], [3, 10, 0, 20], [7, 5, 0, 10]]
+    found = QueueReactive(np.ones(1), events, seconds)
+    assert np.isnan(found.rates[:, 0, 2]).all()
+    assert found.rates_filled()[:, 0].tolist() == [[1, 2, 2, 0.5], [0, 1, 1, 2], [0, 0.5, 0.5, 1]]
+    assert found.to_dict()["standard_errors"]["limit"][0][2] is None
 
 
 def opened(*rows: tuple) -> SimpleNamespace:
