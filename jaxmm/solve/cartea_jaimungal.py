@@ -10,20 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxmm.errors import InputError
 from jaxmm.markets.models import CarteaJaimungal
 from jaxmm.solve.chain import Score
-from jaxmm.solve.continuous import QuotedMarket, best_constant, path_steps, worth_of_path, worth_of_pieces
+from jaxmm.solve.continuous import QuotedMarket, Worth, best_constant, mesh, worth_of_path, worth_of_pieces
 from jaxmm.solve.solution import Policy, Solution
 from jaxmm.solve.tridiagonal import endless, log_solutions
 
 TABLE_STEPS = 200  # times of the policy's table
-
-
-def depths(h: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
-    """Optimal bid and ask depths of values h [..., S]; nan where a side is blocked."""
-    none = np.full((*h.shape[:-1], 1), np.nan)
-    rise = np.diff(h, axis=-1)
-    return np.concatenate([1 / kappa - rise, none], axis=-1), np.concatenate([none, 1 / kappa + rise], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -31,6 +25,10 @@ class CarteaJaimungalSolver:
     """The optimum in continuous time, and the return of any depths held over equal spans of time."""
 
     model: CarteaJaimungal
+
+    def __post_init__(self) -> None:
+        if self.model.lam == 0:
+            raise InputError("cj: lam is 0; it must be above zero, or nobody trades")
 
     def values(self, left: np.ndarray) -> np.ndarray:
         """h with `left` (ascending) until the end, float64 [len(left), S]."""
@@ -41,15 +39,13 @@ class CarteaJaimungalSolver:
 
     def table(self, times: np.ndarray) -> np.ndarray:
         """Optimal depths at `times` (ascending) since the start, float64 [len(times), S, 2]."""
-        h = self.values(self.model.T - times[::-1])[::-1]
-        return np.stack(depths(h, self.model.kappa), axis=-1)
+        return self._depths(self.values(self.model.T - times[::-1])[::-1])
 
     def solve(self) -> Solution:
         """The optimum beside `ergodic`, the depths of an endless horizon, and `constant`, the best fixed ones."""
         market, T = self._market(), self.model.T
         table = self.table(np.arange(TABLE_STEPS) * T / TABLE_STEPS)
-        steps = path_steps(market, float(min(np.nanmin(table), np.nanmin(self.table(np.array([T]))))))
-        optimal = worth_of_path(market, self.table(np.arange(2 * steps + 1) * T / (2 * steps))).score()
+        optimal = self.worth().score()
         best = float(self.values(np.array([T]))[0, self.model.Q])
         rate, ergodic = self.ergodic()
         depth, constant = best_constant(market)
@@ -70,6 +66,13 @@ class CarteaJaimungalSolver:
         policy = Policy({"inventory": market.inventory}, {"bid_depth": bid, "ask_depth": ask})
         return Solution(best, optimal.sd, policy, scores, facts)
 
+    def worth(self) -> Worth:
+        """Both moments of the optimal policy's return, integrated; its mean is `values` again."""
+        market = self._market()
+        left = mesh(market, lambda left: self._depths(self.values(left)))
+        h = self.values(left)
+        return worth_of_path(market, left, self._depths(h), h[0])
+
     def score(self, actions: np.ndarray) -> Score:
         """Of bid and ask depths [N, S, 2], each row held over T/N, for any N; nan quotes none."""
         return worth_of_pieces(self._market(), np.asarray(actions, dtype=float)).score()
@@ -78,7 +81,14 @@ class CarteaJaimungalSolver:
         """What the best policy earns per unit of time in the long run, and its depths, float64 [S, 2]."""
         model, q = self.model, self._market().inventory
         rate, log_v = endless(model.phi * model.kappa * q**2.0, model.lam / math.e)
-        return rate / model.kappa, np.stack(depths(log_v / model.kappa, model.kappa), axis=-1)
+        return rate / model.kappa, self._depths(log_v / model.kappa)
+
+    def _depths(self, h: np.ndarray) -> np.ndarray:
+        """Optimal bid and ask depths of values h [..., S], [..., S, 2]; nan where a side is blocked."""
+        none = np.full((*h.shape[:-1], 1), np.nan)
+        rise, base = np.diff(h, axis=-1), 1 / self.model.kappa
+        sides = np.concatenate([base - rise, none], axis=-1), np.concatenate([none, base + rise], axis=-1)
+        return np.stack(sides, axis=-1)
 
     def _market(self) -> QuotedMarket:
         m = self.model

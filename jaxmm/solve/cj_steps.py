@@ -46,7 +46,7 @@ class CarteaJaimungalStepsSolver:
         optimal = self.score(np.stack([bid, ask], axis=2))
         depth, constant = self.best_constant()
         scores = {"optimal": optimal, "constant": constant, "random": self.random()}
-        facts = {"constant_depth": depth, "bid_at_start": float(bid[0, self.model.Q])}
+        facts = {"constant_depth": depth, "depth_at_0": float(bid[0, self.model.Q])}
         policy = Policy({"inventory": self.inventory}, {"bid_depth": bid, "ask_depth": ask})
         return Solution(optimal.mean, optimal.sd, policy, scores, facts)
 
@@ -81,10 +81,12 @@ class CarteaJaimungalStepsSolver:
         model, q = self.model, self.inventory
         depths = np.array(model.actions) if model.actions else model.d_max * np.arange(_GRID + 1) / _GRID
         everywhere, quoted = np.tile(q, len(depths)), self._quoted(np.repeat(depths, len(q)))
-        moments = self._stationary(quoted, everywhere)
-        starts = np.arange(len(depths)) * len(q) + model.Q
-        best = int(np.argmax(moments.mean[0, starts]))
-        return float(depths[best]), moments.score(int(starts[best]))
+        prob, reward, after, _ = self._outcomes(quoted, quoted, everywhere)
+        mean = self._terminal(everywhere)
+        for _ in range(model.N):
+            mean = np.sum(prob * (reward + mean[after]), axis=1)
+        best = float(depths[np.argmax(mean[model.Q :: len(q)])])
+        return best, self._stationary(self._quoted(np.full(len(q), best)), q).score(model.Q)
 
     def random(self) -> Score:
         """Of depths drawn uniformly from [0, d_max] or `actions`, by themselves for each side and step."""

@@ -7,7 +7,7 @@ None takes a difference of large numbers. S = 2Q+1 inventories −Q … Q · M s
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +18,9 @@ from jaxmm.solve.chain import Score
 
 _FINE, _COARSE = 0.2, 0.6  # most fills a side to expect in one Runge–Kutta step: errors near 1e-10 and 1e-6
 _FEWEST_STEPS = 400
+_FIRST = 1e-9  # of T: where time left begins if quotes at the end itself are nearer than can be integrated
 _MOST_STEPS = 500_000
-_GRID, _DEEPEST = 12, 6.0  # constant depths to try: 0 … 6/k
+_GRID, _DEEPEST = 16, 12.0  # constant depths to try: 0 … 12/k
 
 
 class QuotedMarket(NamedTuple):
@@ -53,6 +54,9 @@ class Worth(NamedTuple):
         return Score(float(self.certain[start]), math.sqrt(self.variance[start]))
 
 
+_Stage = tuple[float, np.ndarray, np.ndarray, np.ndarray]  # length of a step; tables at its end, middle and begin
+
+
 class _Quotes(NamedTuple):
     """Both sides of one table: rows are bid and ask, float64 [2, S]; nothing is quoted where it is blocked."""
 
@@ -60,15 +64,41 @@ class _Quotes(NamedTuple):
     depth: np.ndarray
 
 
-def path_steps(market: QuotedMarket, shallowest: float) -> int:
-    """M for a path whose depths are nowhere below `shallowest`."""
-    return max(_steps(market, shallowest, market.T, _FINE), _FEWEST_STEPS)
+def mesh(market: QuotedMarket, table: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Times left, ascending to T, at which to know a policy that changes smoothly: M steps and their middles, [2M+1].
+
+    Steps are shorter where quotes are nearer, which is at the end: there the maker pays nearly any price to be rid of
+    its inventory. Where that price would need steps without number, time left begins at 1e-9 of T instead of 0: what
+    is still held then has the same weight in the return.
+
+    Args:
+        market: it is quoted in.
+        table: depths at times left (ascending), [len, S, 2].
+    """
+    known = np.concatenate([[0.0], np.geomspace(_FIRST / 10, 1.0, 200)]) * market.T
+    nearest = np.nanmin(table(known), axis=(1, 2))
+    rate = np.maximum.accumulate(market.A * np.exp(np.minimum(-market.k * nearest, 600.0))[::-1])[::-1]
+    found = [0.0 if rate[0] * _FIRST * market.T < _FINE else _FIRST * market.T]
+    while found[-1] < market.T:
+        here = rate[np.searchsorted(known, found[-1], side="right") - 1]
+        found.append(found[-1] + min(_FINE / here if here else np.inf, market.T / _FEWEST_STEPS))
+        if len(found) > _MOST_STEPS:
+            raise InputError(f"{len(found)} steps do not integrate these quotes; lower Q, T or the penalties")
+    found[-1] = market.T
+    return np.interp(np.arange(2 * len(found) - 1) / 2, np.arange(len(found)), found)
 
 
-def worth_of_path(market: QuotedMarket, path: np.ndarray) -> Worth:
-    """Of depths that change smoothly: their values at 2M+1 equally spaced times from 0 to T, [2M+1, S, 2]."""
-    stages = ((path[i + 2], path[i + 1], path[i]) for i in reversed(range(0, len(path) - 2, 2)))
-    return _integrate(market, stages, market.T / (len(path) // 2))
+def worth_of_path(market: QuotedMarket, left: np.ndarray, path: np.ndarray, worth: np.ndarray) -> Worth:
+    """Of depths that change smoothly.
+
+    Args:
+        market: they are quoted in.
+        left: times left of a `mesh`, [2M+1].
+        path: depths at them, [2M+1, S, 2].
+        worth: mean and certainty equivalent of what is earned in the first of them, [S].
+    """
+    stages = ((left[i + 2] - left[i], *path[i : i + 3]) for i in range(0, len(left) - 2, 2))
+    return _integrate(market, stages, worth)
 
 
 def worth_of_pieces(market: QuotedMarket, pieces: np.ndarray) -> Worth:
@@ -77,7 +107,7 @@ def worth_of_pieces(market: QuotedMarket, pieces: np.ndarray) -> Worth:
         raise InputError(f"a policy table has the shape (N, {2 * market.Q + 1}, 2), this one {pieces.shape}")
     span = market.T / len(pieces)
     parts = max(_steps(market, _least(pieces), span, _FINE), math.ceil(_FEWEST_STEPS / len(pieces)))
-    return _integrate(market, _held(pieces, parts), span / parts)
+    return _integrate(market, _held(pieces, parts, span / parts), _terminal(market))
 
 
 def best_constant(market: QuotedMarket) -> tuple[float, Score]:
@@ -88,7 +118,8 @@ def best_constant(market: QuotedMarket) -> tuple[float, Score]:
 
     def loss(depth: float) -> float:
         parts = max(_steps(market, depth, market.T, _COARSE), _FEWEST_STEPS // 8)
-        return -_integrate(market, _held(table(depth), parts), market.T / parts).score().mean
+        held = _held(table(depth), parts, market.T / parts)
+        return -_integrate(market, held, _terminal(market)).score().mean
 
     tried = [_DEEPEST / market.k * i / _GRID for i in range(_GRID + 1)]
     best = min(range(_GRID + 1), key=lambda i: loss(tried[i]))
@@ -109,9 +140,13 @@ def _least(depths: np.ndarray) -> float:
     return float(np.min(depths, where=~np.isnan(depths), initial=np.inf))
 
 
-def _held(pieces: np.ndarray, parts: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _held(pieces: np.ndarray, parts: int, dt: float) -> Iterator[_Stage]:
     """The stages of `_integrate` where each piece is held over `parts` of its steps."""
-    return ((piece, piece, piece) for piece in pieces[::-1] for _ in range(parts))
+    return ((dt, piece, piece, piece) for piece in pieces[::-1] for _ in range(parts))
+
+
+def _terminal(market: QuotedMarket) -> np.ndarray:
+    return -market.alpha * market.inventory**2.0
 
 
 def _quotes(market: QuotedMarket, table: np.ndarray) -> _Quotes:
@@ -122,12 +157,12 @@ def _quotes(market: QuotedMarket, table: np.ndarray) -> _Quotes:
     return _Quotes(np.where(none, 0.0, market.A * np.exp(-market.k * depth)), depth)
 
 
-def _integrate(market: QuotedMarket, stages: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]], dt: float) -> Worth:
-    """Backward from T; each stage has the tables at the end, the middle and the begin of a step, last step first."""
+def _integrate(market: QuotedMarket, stages: Iterable[_Stage], worth: np.ndarray) -> Worth:
+    """Backward, the last step first, from where mean and certainty equivalent are `worth` and nothing varies."""
     q2 = market.inventory**2.0
-    now = np.stack([-market.alpha * q2, 0 * q2, -market.alpha * q2])
+    now = np.stack([worth, 0 * q2, worth])
     with np.errstate(over="ignore", invalid="ignore"):
-        for end, middle, begin in stages:
+        for dt, end, middle, begin in stages:
             halfway = _quotes(market, middle)
             first = _slope(market, q2, _quotes(market, end), now)
             second = _slope(market, q2, halfway, now + dt / 2 * first)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxmm.errors import InputError
 from jaxmm.markets.models import Glft
 from jaxmm.solve.chain import Score
-from jaxmm.solve.continuous import QuotedMarket, best_constant, path_steps, worth_of_path, worth_of_pieces
+from jaxmm.solve.continuous import QuotedMarket, Worth, best_constant, mesh, worth_of_path, worth_of_pieces
 from jaxmm.solve.solution import Policy, Solution
 from jaxmm.solve.tridiagonal import endless, log_solutions
 from jaxmm.strategies.glft import asymptotic_distances
@@ -61,8 +61,7 @@ class GlftSolver:
         """
         market, T = self._market(), self.model.T
         table = self.table(np.arange(TABLE_STEPS) * T / TABLE_STEPS)
-        steps = path_steps(market, float(min(np.nanmin(table), np.nanmin(self.table(np.array([T]))))))
-        worth = worth_of_path(market, self.table(np.arange(2 * steps + 1) * T / (2 * steps)))
+        worth = self.worth()
         best = float(self.certain(np.array([T]))[0, market.Q])
         rate, ergodic = self.ergodic()
         depth, constant = best_constant(market)
@@ -83,6 +82,13 @@ class GlftSolver:
         }
         policy = Policy({"inventory": market.inventory}, {"bid_depth": table[..., 0], "ask_depth": table[..., 1]})
         return Solution(best, scores["optimal"].sd, policy, scores, facts)
+
+    def worth(self) -> Worth:
+        """Moments of the optimal policy's wealth, integrated; its certainty equivalent is `certain` again."""
+        market = self._market()
+        left = mesh(market, lambda left: self._depths(self.certain(left)))
+        certain = self.certain(left)
+        return worth_of_path(market, left, self._depths(certain), certain[0])
 
     def score(self, actions: np.ndarray) -> Score:
         """Certainty equivalent, and the wealth's sd, of depths [N, S, 2], each row held over T/N; nan quotes none."""

@@ -8,7 +8,6 @@ from jaxmm.errors import InputError
 from jaxmm.markets.models import CarteaJaimungal, CarteaJaimungalSteps
 from jaxmm.solve.cartea_jaimungal import CarteaJaimungalSolver
 from jaxmm.solve.cj_steps import CarteaJaimungalStepsSolver
-from jaxmm.solve.continuous import worth_of_path
 from tests.commands import answer, jaxmm
 
 WIDE = CarteaJaimungal(T=1, Q=100, lam=140, kappa=1.5, phi=0.01, alpha=0.001)
@@ -33,8 +32,15 @@ def test_both_rows_come_out_to_the_printed_digits(model, worth, rate, at_0, bid_
 
 def test_integrating_the_optimal_policy_gives_the_optimal_value():
     solver = CarteaJaimungalSolver(NARROW)
-    worth = worth_of_path(solver._market(), solver.table(np.linspace(0, 1, 1601)))
-    assert worth.mean == pytest.approx(solver.values(np.ones(1))[0], abs=1e-10)
+    assert solver.worth().mean == pytest.approx(solver.values(np.ones(1))[0], abs=1e-9)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 100.0])
+def test_a_maker_who_must_end_flat_is_integrated_to_its_end(alpha):
+    """At the end it quotes far through the mid, so steps there are as short as need be."""
+    solver = CarteaJaimungalSolver(CarteaJaimungal(alpha=alpha, Q=4))
+    assert solver.table(np.ones(1))[0, 8, 1] < -6 * alpha
+    assert solver.worth().mean == pytest.approx(solver.values(np.ones(1))[0], abs=1e-6)
 
 
 def test_both_moments_are_the_limit_of_ever_finer_steps():
@@ -75,6 +81,8 @@ def test_a_quote_far_through_the_mid_and_a_wrong_table_are_refused():
     solver = CarteaJaimungalSolver(NARROW)
     with pytest.raises(InputError, match="fills too often"):
         solver.score(np.full((1, 21, 2), -20.0))
+    with pytest.raises(InputError, match="lam is 0"):
+        CarteaJaimungalSolver(CarteaJaimungal(lam=0))
     with pytest.raises(InputError, match=r"shape \(N, 21, 2\)"):
         solver.score(np.zeros((5, 11, 2)))
 

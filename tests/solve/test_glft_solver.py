@@ -7,7 +7,6 @@ import pytest
 from scipy.linalg import expm
 
 from jaxmm.markets.models import Glft
-from jaxmm.solve.continuous import worth_of_path
 from jaxmm.solve.glft import GlftSolver
 from jaxmm.solve.tridiagonal import _positive_exponential, endless, log_solutions
 from tests.commands import answer, jaxmm, refusal
@@ -78,8 +77,7 @@ def test_the_series_agrees_with_a_plain_matrix_exponential_where_that_is_exact()
 
 def test_integrating_the_optimal_policy_gives_its_certainty_equivalent():
     solver = GlftSolver(SMALL)
-    worth = worth_of_path(solver._market(), solver.table(np.linspace(0, 4, 2001)))
-    assert worth.certain == pytest.approx(solver.certain(np.array([4.0]))[0], abs=1e-11)
+    assert solver.worth().certain == pytest.approx(solver.certain(np.array([4.0]))[0], abs=1e-11)
 
 
 def test_moments_of_the_wealth_agree_with_fine_time_steps():
