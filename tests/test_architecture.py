@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "features": set(),
     "policy": {"features"},
     "tape": {"data", "features"},
-    "markets": {"data.schema"},
+    "markets": {"data"},
     "solve": {"markets.models", "strategies"},
     "calibrate": {"data", "tape", "markets", "exchange", "features"},
     "exchange": {"tape", "data.book"},
