@@ -247,7 +247,7 @@ def _any_lot(book: Book, levels: Array, depth: Array, side: Array, level: Array,
     lots = _of_side(side, by_side(book.lots))
     upto = _running_sum(jnp.where(here, lots, 0))
     total = upto[-1]
-    ahead = jnp.minimum((uniform * total).astype(jnp.int32), total - 1)
+    ahead = jnp.minimum((uniform * total.astype(jnp.float32)).astype(jnp.int32), total - 1)
     slot = jnp.minimum((upto <= ahead).sum(axis=0, dtype=jnp.int32), book.slots - 1)
     slot = slot + jnp.where(side == BID, 0, book.slots)
     return at_slot(book.id, slot), at_slot(book.lots, slot)

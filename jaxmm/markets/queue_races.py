@@ -25,6 +25,8 @@ SMALLEST = 16
 """Orders a side in the books of the first stage."""
 BATCH = 1024
 """Most runs side by side."""
+PORTION = 200_000
+"""Most runs from one pair of queues held in memory."""
 
 
 class Race(NamedTuple):
@@ -65,6 +67,12 @@ def races(flow: Flow, queues: Sequence[tuple[int, int]], runs: int, key: Array, 
             raise InputError(f"races: the queues are {n} and {p} lots; each must hold 1 to {SMALLEST // 2}")
     if flow.levels != 1:
         raise InputError(f"races: the flow has {flow.levels} levels; a race is between the best queues, so it needs 1")
+    portions = -(-runs // PORTION)
+    if portions > 1:
+        sizes = [len(part) for part in np.array_split(np.arange(runs), portions)]
+        keys = jax.random.split(key, portions)
+        parts = [races(flow, queues, size, part, largest=largest) for size, part in zip(sizes, keys, strict=True)]
+        return [Race(*np.sum(same, axis=0).tolist()) for same in zip(*parts, strict=True)]
     starts = [open_market(SMALLEST, np.array([n]), np.array([p]), 0) for n, p in queues]
     waiting = jax.tree.map(lambda *leaves: np.repeat(np.stack(leaves, axis=-1), runs, axis=-1), *starts)
     pair = np.repeat(np.arange(len(queues)), runs)
