@@ -22,7 +22,7 @@ from jaxmm.markets.book_reference import ASK, BID, Kind, PlainBook, What
 from jaxmm.markets.matching import NO_ID, resting
 from jaxmm.markets.queue_flow import open_market, poisson, queue_reactive
 
-LOTS, LIMIT, EVENTS, STEPS = 3, 5, 8, 300
+LOTS, LIMIT, EVENTS, STEPS = 3, 5, 10, 500
 AT_BEST = 2  # number of the offset 0 among (−1, 0, 1), from 1
 IMPROVES = 1
 SHAPE = (5, 201)  # levels and sizes of the default flow
@@ -75,7 +75,7 @@ def test_an_episode_is_what_the_plain_book_makes_of_its_messages(world: tuple[Qu
     rng = np.random.default_rng(0)
     chosen = 0
     for i in range(STEPS):
-        chosen = rng.integers(0, 16) if rng.random() < 0.5 else chosen
+        chosen = rng.integers(0, 16) if rng.random() < 0.25 else chosen
         stepped, quoted, sent, event = laid_open(env, jax.random.key(i), state, jnp.int32(chosen), params)
         ours = np.stack([np.asarray(field) for field in sent], axis=1).tolist()
         for message in ours:
