@@ -7,6 +7,7 @@ import pytest
 
 from jaxmm.errors import InputError
 from jaxmm.markets.models import PRESETS, RL_A, RL_B, CarteaJaimungalSteps
+from jaxmm.solve.chain import evaluate, mixture
 from jaxmm.solve.cj_steps import CarteaJaimungalStepsSolver
 from tests.commands import answer, jaxmm, refusal
 
@@ -84,6 +85,16 @@ def test_random_depths_agree_with_a_fine_set_of_depths():
     assert CarteaJaimungalStepsSolver(dataclasses.replace(TINY, actions=middles)).random() == pytest.approx(
         exact, rel=1e-6
     )
+
+
+def test_random_depths_score_as_the_mixture_of_every_pair_of_them():
+    model = dataclasses.replace(TINY, actions=(0.25, 0.5, 2.0))
+    solver = CarteaJaimungalStepsSolver(model)
+    q = solver.inventory
+    sides = [solver._quoted(np.full(len(q), depth)) for depth in model.actions]
+    outcomes = mixture([(1 / 9, solver._outcomes(bid, ask, q)) for bid in sides for ask in sides])
+    moments = evaluate(lambda n: outcomes, model.N, -model.alpha * q**2.0)
+    assert solver.random() == pytest.approx(moments.score(model.Q), abs=1e-13)
 
 
 def test_depths_are_taken_as_the_model_allows_them():
