@@ -18,6 +18,7 @@ from jaxmm.solve.glft import GlftSolver
 from jaxmm.solve.solution import Policy, Solution
 from jaxmm.strategies.avellaneda_stoikov import distances
 
+_LARGEST_CHANGE, _MOST_ROUNDS = 1e-12, 1000  # of a depth, where both sides rest
 _GLFT_LIMIT = 30  # inventories beyond it change no digit of what GLFT's quotes earn
 
 
@@ -39,10 +40,16 @@ class AvellanedaStoikovSolver:
     def solve(self) -> Solution:
         """`inventory`, whose return stands as `J_star` though it is not the best; `symmetric` earns more at more risk.
 
+        `best_utility` has the highest certainty equivalent that any quotes can have in this simulation.
         The certainty equivalents are of a mid whose steps are normal, as the published comparison has them; those of
         steps of ±σ√dt, which everything else here has, end in `_binary`.
         """
-        tables = {"inventory": self.quotes(), "symmetric": self.symmetric(), "glft": self.glft()}
+        tables = {
+            "inventory": self.quotes(),
+            "symmetric": self.symmetric(),
+            "glft": self.glft(),
+            "best_utility": self.best_utility(),
+        }
         scores = {name: self.score(table) for name, table in tables.items()}
         spread = self._spreads()
         facts = {
@@ -103,6 +110,46 @@ class AvellanedaStoikovSolver:
         table = np.full((m.N, len(self.inventory), 2), np.nan)
         table[:, m.N - limit : m.N + limit + 1] = theirs.table(np.arange(m.N) * m.dt)
         return table
+
+    def best_utility(self) -> np.ndarray:
+        """Depths of the highest certainty equivalent in the simulation itself, float64 [N, S, 2].
+
+        With w the cost E[e^(−γ·profit)] of each inventory and the ask given, a bid at δ costs (1 − p)·a + p·e^(−γδ)·b,
+        where a and b are what the ask leaves of w without and with the bid's fill. So δ = (ln(1 + γ/k) + ln(b/a))/γ;
+        both sides in turn, until they rest.
+        """
+        m, q = self.model, self.inventory
+        risk = _binary(m.gamma * m.sigma * math.sqrt(m.dt) * q)
+        log_cost = np.zeros(len(q))
+        table = np.empty((m.N, len(q), 2))
+        with np.errstate(divide="ignore", invalid="ignore"):  # a blocked fill has infinite cost and depth
+            for n in reversed(range(m.N)):
+                log_cost = log_cost + risk
+                table[n], log_cost = self._best_step(log_cost)
+        return np.where(np.isinf(table), np.nan, table)
+
+    def _best_step(self, stay: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Depths [S, 2] and ln of the cost before a step, given `stay`, ln of the cost after it."""
+        m = self.model
+        more, less = np.append(stay[1:], np.inf), np.append(np.inf, stay[:-1])
+        base, surest = math.log1p(m.gamma / m.k) / m.gamma, math.log(m.A * m.dt) / m.k
+        bid = ask = np.full(len(stay), base)
+        for _ in range(_MOST_ROUNDS):
+            before = np.stack([bid, ask], axis=1)
+            gain = self._left(ask, more, stay) - self._left(ask, stay, less)
+            bid = np.maximum(base + gain / m.gamma, surest)
+            gain = self._left(bid, less, stay) - self._left(bid, stay, more)
+            ask = np.maximum(base + gain / m.gamma, surest)
+            depths = np.stack([bid, ask], axis=1)
+            if np.nanmax(np.abs(depths - before)) < _LARGEST_CHANGE:
+                break
+        return depths, self._left(bid, self._left(ask, stay, less), self._left(ask, more, stay))
+
+    def _left(self, depth: np.ndarray, unfilled: np.ndarray, filled: np.ndarray) -> np.ndarray:
+        """ln of the cost before a quote at `depth` meets its fill, given ln of the costs after."""
+        log_p = np.minimum(math.log(self.model.A * self.model.dt) - self.model.k * depth, 0.0)
+        mixed = np.logaddexp(np.log1p(-np.exp(log_p)) + unfilled, log_p - self.model.gamma * depth + filled)
+        return np.where(np.isinf(depth), unfilled, mixed)
 
     def _spreads(self) -> np.ndarray:
         return np.array([self._spread_with(self.model.T - n * self.model.dt) for n in range(self.model.N)])

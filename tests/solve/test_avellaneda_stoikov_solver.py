@@ -68,6 +68,19 @@ def test_every_path_of_two_steps_agrees_on_score_and_certainty_equivalent():
     assert solver.certainty_equivalent(table, _binary) == pytest.approx(certain, abs=1e-13)
 
 
+@pytest.mark.parametrize("gamma", [0.1, 3.0])
+def test_no_change_of_the_best_quotes_raises_their_certainty_equivalent(gamma):
+    solver = AvellanedaStoikovSolver(AvellanedaStoikov(N=12, T=0.06, gamma=gamma))
+    best = solver.best_utility()
+    value = solver.certainty_equivalent(best, _binary)
+    for others in (solver.quotes(), solver.glft(), solver.symmetric()):
+        assert solver.certainty_equivalent(others, _binary) < value
+    random = np.random.default_rng(4)
+    for size in (1e-3, 0.1, 1.0):
+        for _ in range(20):
+            assert solver.certainty_equivalent(best + random.normal(0, size, best.shape), _binary) < value
+
+
 def test_a_wrong_table_and_no_risk_aversion_are_refused():
     with pytest.raises(InputError, match=r"shape \(200, 401, 2\)"):
         AvellanedaStoikovSolver(PUBLISHED).score(np.zeros((200, 201, 2)))
