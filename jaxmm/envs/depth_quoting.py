@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmm.envs.environment import Info
+from jaxmm.envs.environment import Info, StartsAlike
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.envs.tabulated import Tabulated
 from jaxmm.envs.two_quotes import OBSERVED, Scale, observed
 from jaxmm.errors import InputError
-from jaxmm.markets.components import Array, Arrivals, FillFunction, MidProcess, Sides, Trades, uniforms
+from jaxmm.markets.components import Array, Arrivals, FillFunction, MidProcess, Sides, Trades
+from jaxmm.markets.randomness import draw
 
 UNLIMITED = 1_000_000
 """An inventory limit that no episode reaches."""
@@ -50,7 +51,7 @@ class DepthState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DepthQuoting(Tabulated[DepthState, DepthParams]):
+class DepthQuoting(StartsAlike[DepthState, DepthParams], Tabulated[DepthState, DepthParams]):
     """The environment; its fields are static, all numbers are `DepthParams`.
 
     Attributes:
@@ -76,16 +77,16 @@ class DepthQuoting(Tabulated[DepthState, DepthParams]):
         self, key: Array, state: DepthState, action: Array, params: DepthParams
     ) -> tuple[Array, DepthState, Array, Array, Info]:
         """Trades at `mid ∓ depth`, then the mid's move."""
-        draws = [part.draws for part in self.mids]
-        drawn = uniforms(key, 2 + sum(draws))
+        drawn, coins = draw(key, 2 + sum(part.draws for part in self.mids), sum(part.coins for part in self.mids))
         depth = Sides(*self.decode(action, params))
         trades = self._trades(state, depth, Sides(*drawn[:2]), params)
-        mids: list[Any] = []
-        move, first = jnp.zeros_like(state.mid), 2
-        for part, own, before, count in zip(self.mids, params.mids, state.mids, draws, strict=True):
-            after, moved = part.move(own, before, state.mid, trades, drawn[first : first + count], params.dt)
+        drawn, mids, move = drawn[2:], [], jnp.zeros_like(state.mid)
+        for part, own, before in zip(self.mids, params.mids, state.mids, strict=True):
+            given = drawn[: part.draws] + coins[: part.coins]
+            drawn, coins = drawn[part.draws :], coins[part.coins :]
+            after, moved = part.move(own, before, state.mid, trades, given, params.dt)
             mids.append(after)
-            move, first = move + moved, first + count
+            move = move + moved
         inventory = state.inventory + trades.filled.bid - trades.filled.ask
         stepped = DepthState(
             state.step + 1,

@@ -39,18 +39,8 @@ class Environment(Generic[State, Params]):
         Where the episode ends, the observation and the state returned are those of a new one; `info` keeps the last
         observation of the old one as "final_observation", beside "terminated" and "truncated".
         """
-        params = self.default_params if params is None else params
         key_step, key_reset = jax.random.split(key)
-        final_observation, stepped, reward, terminated, info = self.step_env(key_step, state, action, params)
-        truncated = self.is_truncated(stepped, params)
-        fresh_observation, fresh = self.reset_env(key_reset, params)
-        observation, state = jax.tree.map(
-            lambda new, old: jnp.where(terminated | truncated, new, old),
-            (fresh_observation, fresh),
-            (final_observation, stepped),
-        )
-        ending = {"terminated": terminated, "truncated": truncated, "final_observation": final_observation}
-        return observation, state, reward, terminated, truncated, {**info, **ending}
+        return _stepped(self, key_step, key_reset, state, action, self.default_params if params is None else params)
 
     def reset_env(self, key: jax.Array, params: Params) -> tuple[jax.Array, State]:
         """Raw hook: an episode's first observation and state."""
@@ -73,3 +63,35 @@ class Environment(Generic[State, Params]):
     def observation_space(self, params: Params) -> Box:
         """What `reset` and `step` return."""
         raise NotImplementedError
+
+
+class StartsAlike(Environment[State, Params], Generic[State, Params]):
+    """An environment whose episodes all start alike: a step has its key to itself, and splitting it is saved."""
+
+    @partial(jax.jit, static_argnames=("self",))
+    def step(
+        self, key: jax.Array, state: State, action: jax.Array, params: Params | None = None
+    ) -> tuple[jax.Array, State, jax.Array, jax.Array, jax.Array, Info]:
+        """One step, as any environment's."""
+        return _stepped(self, key, key, state, action, self.default_params if params is None else params)
+
+
+def _stepped(
+    env: Environment[State, Params],
+    key_step: jax.Array,
+    key_reset: jax.Array,
+    state: State,
+    action: jax.Array,
+    params: Params,
+) -> tuple[jax.Array, State, jax.Array, jax.Array, jax.Array, Info]:
+    """The step and, where it ends an episode, the reset."""
+    final_observation, stepped, reward, terminated, info = env.step_env(key_step, state, action, params)
+    truncated = env.is_truncated(stepped, params)
+    fresh_observation, fresh = env.reset_env(key_reset, params)
+    observation, state = jax.tree.map(
+        lambda new, old: jnp.where(terminated | truncated, new, old),
+        (fresh_observation, fresh),
+        (final_observation, stepped),
+    )
+    ending = {"terminated": terminated, "truncated": truncated, "final_observation": final_observation}
+    return observation, state, reward, terminated, truncated, {**info, **ending}

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxmm.envs.environment import Info
+from jaxmm.envs.environment import Info, StartsAlike
 from jaxmm.envs.spaces import Box, Discrete
 from jaxmm.envs.tabulated import Tabulated
 from jaxmm.envs.two_quotes import OBSERVED, Array, Pairs, Scale, Shares, Span, observed
-from jaxmm.markets.components import normal, uniforms
 from jaxmm.markets.models import Spm
+from jaxmm.markets.randomness import draw, normal
 
 
 class SpmParams(NamedTuple):
@@ -41,7 +41,7 @@ class SpmState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SpmQuoting(Tabulated[SpmState, SpmParams]):
+class SpmQuoting(StartsAlike[SpmState, SpmParams], Tabulated[SpmState, SpmParams]):
     """The environment.
 
     Attributes:
@@ -62,7 +62,7 @@ class SpmQuoting(Tabulated[SpmState, SpmParams]):
         self, key: Array, state: SpmState, action: Array, params: SpmParams
     ) -> tuple[Array, SpmState, Array, Array, Info]:
         """The mid's move, then executions; that is Poisson orders thinned, and so Poisson."""
-        on_bid, on_ask, of_mid = uniforms(key, 3)
+        (on_bid, on_ask, of_mid), _ = draw(key, 3)
         bid, ask = self.decode(action, params)
         bought = self._poisson(on_bid, params.rate * jnp.exp(-params.decay * bid))
         sold = self._poisson(on_ask, params.rate * jnp.exp(-params.decay * ask))

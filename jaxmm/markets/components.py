@@ -1,15 +1,14 @@
 """What a market is composed of: parts that move the mid, parts that bring orders, and parts that say who trades.
 
 A component is static and hashable; its numbers (a NamedTuple of arrays) and its state are traced. It holds no
-randomness: it says how many independent uniforms it wants a step and is a pure function of them, so that one draw
-serves the whole market. Prices in the model's unit, `dt` the length of a step in its time unit; bid is the side on
+randomness: it says how many independent uniforms and coins it wants a step and is a pure function of them, so that one
+draw serves the whole market. Prices in the model's unit, `dt` the length of a step in its time unit; bid is the side on
 which a quoter buys, so a market order to sell arrives on the bid.
 """
 
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from jaxmm.errors import InputError
 
@@ -62,6 +61,7 @@ class MidProcess(Component):
     """A source of the mid's moves; a market may have several, whose moves add up."""
 
     draws: int = 0
+    coins: int = 0
 
     def move(
         self, params: Any, state: Any, mid: Array, trades: Trades, uniforms: Uniforms, dt: Array
@@ -73,7 +73,7 @@ class MidProcess(Component):
             state: its state before the step.
             mid: the mid before the step, float32 [].
             trades: what traded in this step, before the move.
-            uniforms: `draws` independent uniforms in (0, 1).
+            uniforms: `draws` independent uniforms in (0, 1), then `coins` fair coins, bool.
             dt: length of the step.
         """
         raise NotImplementedError
@@ -101,14 +101,3 @@ class FillFunction(Component):
         It may pass 1 where a quote in front of the mid attracts orders that would not have come.
         """
         raise NotImplementedError
-
-
-def uniforms(key: Array, count: int) -> Uniforms:
-    """`count` independent float32 [] in (0, 1), multiples of 2⁻²³ plus a half of that: never 0, never 1."""
-    bits = jax.random.bits(key, (count,)) >> 9
-    return tuple(jnp.float32(2**-23) * bits[i].astype(jnp.float32) + jnp.float32(2**-24) for i in range(count))
-
-
-def normal(uniform: Array) -> Array:
-    """The standard normal at probability `uniform`."""
-    return jnp.float32(jnp.sqrt(2.0)) * jax.lax.erf_inv(2.0 * uniform - 1.0)

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.errors import InputError
-from jaxmm.markets.components import Array, MidProcess, Number, Signals, Trades, Uniforms, normal
+from jaxmm.markets.components import Array, MidProcess, Number, Signals, Trades, Uniforms
+from jaxmm.markets.randomness import normal
 
 
 class Volatility(NamedTuple):
@@ -23,15 +24,15 @@ class Volatility(NamedTuple):
 class RandomWalk(MidProcess):
     """±σ√dt with even odds (Avellaneda & Stoikov 2008, section 3.3)."""
 
-    draws = 1
+    coins = 1
 
     def move(
         self, params: Volatility, state: Any, mid: Array, trades: Trades, uniforms: Uniforms, dt: Array
     ) -> tuple[Any, Array]:
-        """A step up where the uniform is below ½."""
+        """A step up on heads."""
         del mid, trades
         step = params.sigma * jnp.sqrt(dt)
-        return state, jnp.where(uniforms[0] < 0.5, step, -step)
+        return state, jnp.where(uniforms[0], step, -step)
 
 
 @dataclass(frozen=True)
