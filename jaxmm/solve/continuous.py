@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from jaxmm.errors import InputError
 from jaxmm.solve.chain import Score
@@ -112,6 +111,7 @@ def worth_of_pieces(market: QuotedMarket, pieces: np.ndarray) -> Worth:
 
 def best_constant(market: QuotedMarket) -> tuple[float, Score]:
     """The best depth quoted on both sides always, found on a grid and then between its neighbours; and its score."""
+    from scipy.optimize import minimize_scalar  # loading it takes longer than most solutions
 
     def table(depth: float) -> np.ndarray:
         return np.full((1, 2 * market.Q + 1, 2), depth)

@@ -8,7 +8,6 @@ only positive terms are added, so every entry keeps its digits. S = 2Q+1 entries
 import math
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
 
 from jaxmm.errors import InputError
 
@@ -55,7 +54,7 @@ def endless(penalty: np.ndarray, eta: float) -> tuple[float, np.ndarray]:
     """
     limit = len(penalty) // 2
     off = np.full(len(penalty) - 1, eta)
-    rate = float(eigh_tridiagonal(-penalty, off, select="i", select_range=(2 * limit, 2 * limit))[0][0])
+    rate = float(np.linalg.eigvalsh(np.diag(off, 1) + np.diag(off, -1) - np.diag(penalty))[-1])
     log_v, ratio = np.zeros(limit + 1), 0.0
     for q in range(limit, 0, -1):
         ratio = eta / (penalty[limit + q] + rate - eta * ratio)
