@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibrate": {"data", "tape", "markets", "exchange", "features"},
     "exchange": {"tape", "data.book"},
     "strategies": {"features"},
-    "envs": {"exchange", "markets", "features", "policy.actions", "tape.build"},
+    "envs": {"exchange", "markets", "features", "policy.actions", "tape"},
     "learn": {"envs"},
     "forecast": {"tape"},
     "evaluate": OFFLINE,
