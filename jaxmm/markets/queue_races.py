@@ -3,13 +3,12 @@
 The Monte Carlo side of `jaxmm.solve.queue_race` (Cont & de Larrard, SIAM J. Financial Math. 4(1), 2013; Cont, Stoikov &
 Talreja, Operations Research 58(3), 2010). A balanced race has no mean duration, so runs go through stages: each stage
 plays a number of events in books with room for some orders, and who has not finished, or has filled its book, goes on
-in books twice as large for four times as long.
+for twice as long, and in books twice as large once a queue could outgrow them.
 
 B runs side by side · n lots at the bid · p lots at the ask.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -23,8 +22,10 @@ from jaxmm.markets.queue_flow import UNIFORMS, Flow, Market, open_market, poisso
 Array = Any
 SMALLEST = 16
 """Orders a side in the books of the first stage."""
-BATCH = 1024
-"""Most runs side by side."""
+BATCH, FEW = 1024, 128
+"""Runs side by side, of many and of the last ones."""
+FIRST = 16
+"""Events of the first stage."""
 PORTION = 200_000
 """Most runs from one pair of queues held in memory."""
 
@@ -57,10 +58,10 @@ def balanced_flow(rate: float = 1.0) -> Flow:
     return poisson((rate,), (rate / 2,), rate / 2, per_lot=False, largest=1, from_opposite=False)
 
 
-def races(flow: Flow, queues: Sequence[tuple[int, int]], runs: int, key: Array, *, largest: int = 256) -> list[Race]:
+def races(flow: Flow, queues: Sequence[tuple[int, int]], runs: int, key: Array, *, largest: int = 128) -> list[Race]:
     """Plays `runs` races from each pair (n lots at the bid, p at the ask) under one-level `flow`.
 
-    `largest` is the room in the books of the last stage: of balanced races about n·p/`largest`² stay unfinished.
+    `largest` is the room in the books of the last stage: of balanced races about 1.3·n·p/`largest`² stay unfinished.
     """
     for n, p in queues:
         if not 1 <= min(n, p) <= max(n, p) <= SMALLEST // 2:
@@ -77,26 +78,28 @@ def races(flow: Flow, queues: Sequence[tuple[int, int]], runs: int, key: Array, 
     waiting = jax.tree.map(lambda *leaves: np.repeat(np.stack(leaves, axis=-1), runs, axis=-1), *starts)
     pair = np.repeat(np.arange(len(queues)), runs)
     ways = np.zeros((len(queues), 2), np.int64)  # down, up
-    slots, events = SMALLEST, SMALLEST**2 // 2
+    slots, events = SMALLEST, FIRST
     while True:
-        ended, waiting = _stage(waiting, flow, jax.random.fold_in(key, slots), events)
+        ended, waiting = _stage(waiting, flow, jax.random.fold_in(key, events), events)
         np.add.at(ways, (pair[ended != 0], (ended[ended != 0] > 0).astype(int)), 1)
         pair = pair[ended == 0]
-        if slots >= largest or not len(pair):
+        events *= 2
+        if not len(pair) or events > largest**2 // 2:
             return [Race(int(up), int(down), runs - int(up + down)) for down, up in ways]
-        slots, events = 2 * slots, 4 * events
-        waiting = waiting._replace(book=_roomier(waiting.book))
+        if events > slots**2 // 2:
+            slots *= 2
+            waiting = waiting._replace(book=_roomier(waiting.book))
 
 
 def _stage(markets: Market, flow: Flow, key: Array, events: int) -> tuple[np.ndarray, Market]:
     """(how each run ended: 1 up, −1 down, 0 not yet; the markets of those that have not)."""
     count = markets.next_id.shape[-1]
-    size = min(BATCH, 1 << (count - 1).bit_length())
+    size = BATCH if count > FEW else FEW
     ended, left = [], []
     for first in range(0, count, size):
         at = np.minimum(np.arange(first, first + size), count - 1)  # the last batch repeats its last run
         batch = jax.tree.map(lambda leaf, at=at: np.take(leaf, at, axis=-1), markets)
-        after, how = _play(batch, flow, jax.random.fold_in(key, first), events=events)
+        after, how = _play(batch, flow, jax.random.fold_in(key, first), events)
         real = min(size, count - first)
         how = np.asarray(how)[:real]
         ended.append(how)
@@ -106,19 +109,20 @@ def _stage(markets: Market, flow: Flow, key: Array, events: int) -> tuple[np.nda
     return np.concatenate(ended), rest
 
 
-@partial(jax.jit, static_argnames="events")
-def _play(markets: Market, flow: Flow, key: Array, *, events: int) -> tuple[Market, Array]:
+@jax.jit
+def _play(markets: Market, flow: Flow, key: Array, events: Array) -> tuple[Market, Array]:
     """At most `events` events of every market; a market stops once a queue is empty or has no room for another."""
     nobody = jnp.full((1, *markets.next_id.shape), NO_ID)
 
-    def one(markets: Market, key_event: Array) -> tuple[Market, None]:
+    def one(number: Array, markets: Market) -> Market:
+        key_event = jax.random.fold_in(key, number)
         uniforms = jax.random.uniform(key_event, (UNIFORMS, *markets.next_id.shape), jnp.float32)
         after, _ = random_event(markets, flow, nobody, uniforms)
         orders = _orders(markets.book)
         stops = ((orders == 0) | (orders == markets.book.slots)).any(axis=0)
-        return jax.tree.map(lambda new, old: jnp.where(stops, old, new), after, markets), None
+        return jax.tree.map(lambda new, old: jnp.where(stops, old, new), after, markets)
 
-    markets, _ = jax.lax.scan(one, markets, jax.random.split(key, events))
+    markets = jax.lax.fori_loop(0, events, one, markets)
     bids, asks = _orders(markets.book)
     return markets, (asks == 0).astype(jnp.int32) - (bids == 0).astype(jnp.int32)
 
