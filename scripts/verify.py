@@ -201,6 +201,16 @@ def dealers(folder: Path) -> Iterator[Claim]:
         )
 
 
+def simulators(folder: Path) -> Iterator[Claim]:
+    """Environments of AS, CJ-DT and SPM = their exact solutions on 10⁶ paths."""
+    del folder
+    from verify_simulators import simulated
+
+    for row, errors, figures in simulated(10**6):
+        name = row.model if row.gamma is None else f"{row.model}, γ = {row.gamma:g}"
+        yield f"simulators: {name}, {row.policy}, 10⁶ paths", abs(errors) < 4, figures
+
+
 def solvers(folder: Path) -> Iterator[Claim]:
     """Every published number of the quoting models, to its printed digits."""
     del folder
@@ -246,6 +256,7 @@ CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
     learners,
     matching,
     dealers,
+    simulators,
     solvers,
     races,
 )

@@ -63,9 +63,10 @@ class SpmQuoting(StartsAlike[SpmState, SpmParams], Tabulated[SpmState, SpmParams
     ) -> tuple[Array, SpmState, Array, Array, Info]:
         """The mid's move, then executions; that is Poisson orders thinned, and so Poisson."""
         (on_bid, on_ask, of_mid), _ = draw(key, 3)
-        bid, ask = self.decode(action, params)
-        bought = self._poisson(on_bid, params.rate * jnp.exp(-params.decay * bid))
-        sold = self._poisson(on_ask, params.rate * jnp.exp(-params.decay * ask))
+        depths = self.decode(action, params)
+        bid, ask = jnp.nan_to_num(depths)  # no quote is not reached, and so earns nothing at any depth
+        reached = jnp.where(jnp.isnan(depths), 0.0, params.rate * jnp.exp(-params.decay * depths))
+        bought, sold = self._poisson(on_bid, reached[0]), self._poisson(on_ask, reached[1])
         inventory = jnp.clip(state.inventory + bought - sold, -params.limit, params.limit)
         net = inventory - state.inventory
         earned = jnp.minimum(bought, sold) * (bid + ask) + jnp.where(net > 0, net * bid, -net * ask)

@@ -48,6 +48,17 @@ def test_matched_trades_earn_both_depths_and_the_rest_stops_at_the_limit():
     assert float(reward) == pytest.approx(3 * 0.02 - 1e-4 * 9, rel=1e-3)
 
 
+def test_no_quote_trades_nothing():
+    env, params = environment_of(Spm(), discrete=False)
+    paths = paths_of(env, params, bids_alone, paths=500, seed=2)
+    assert set(paths.final.inventory.tolist()) == {3}
+    assert np.isfinite(paths.returned).all()
+
+
+def bids_alone(key, state, params):
+    return jnp.array([-1.0, jnp.nan])
+
+
 def test_the_last_step_liquidates_instead_of_charging_for_holding():
     env, params = environment_of(model_of("spm", {"T": 1, "phi": 7.0, "alpha": 0.5, "sigma": 0.0}))
     keys = jax.random.split(jax.random.key(0), 500)
