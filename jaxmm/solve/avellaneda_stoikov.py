@@ -169,7 +169,7 @@ class AvellanedaStoikovSolver:
     def _outcomes(self, depths: np.ndarray) -> Outcomes:
         """No fill, the bid's, the ask's, both, under depths [S, 2]; the ends are reached only when all is over."""
         m, q = self.model, self.inventory
-        none = np.isnan(depths)
+        none = np.isnan(depths) | np.isposinf(depths)
         bid, ask = np.where(none, 0.0, depths).T
         fill = np.exp(np.minimum(math.log(m.A * m.dt) - m.k * np.where(none, np.inf, depths), 0.0))
         p_bid, p_ask = np.where(q < m.N, fill[:, 0], 0.0), np.where(q > -m.N, fill[:, 1], 0.0)

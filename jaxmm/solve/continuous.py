@@ -8,6 +8,7 @@ None takes a difference of large numbers. S = 2Q+1 inventories −Q … Q · M s
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -53,14 +54,14 @@ class Worth(NamedTuple):
         return Score(float(self.certain[start]), math.sqrt(self.variance[start]))
 
 
-_Stage = tuple[float, np.ndarray, np.ndarray, np.ndarray]  # length of a step; tables at its end, middle and begin
-
-
 class _Quotes(NamedTuple):
-    """Both sides of one table: rows are bid and ask, float64 [2, S]; nothing is quoted where it is blocked."""
+    """Both sides of a table: rows are bid and ask, float64 [2, S]; nothing is quoted where it is blocked."""
 
     rate: np.ndarray
     depth: np.ndarray
+
+
+_Stage = tuple[float, _Quotes, _Quotes, _Quotes]  # length of a step; quotes at its end, middle and begin
 
 
 def mesh(market: QuotedMarket, table: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -96,7 +97,8 @@ def worth_of_path(market: QuotedMarket, left: np.ndarray, path: np.ndarray, wort
         path: depths at them, [2M+1, S, 2].
         worth: mean and certainty equivalent of what is earned in the first of them, [S].
     """
-    stages = ((left[i + 2] - left[i], *path[i : i + 3]) for i in range(0, len(left) - 2, 2))
+    quotes = _quotes(market, path)
+    stages = ((left[i + 2] - left[i], *quotes[i : i + 3]) for i in range(0, len(left) - 2, 2))
     return _integrate(market, stages, worth)
 
 
@@ -106,7 +108,7 @@ def worth_of_pieces(market: QuotedMarket, pieces: np.ndarray) -> Worth:
         raise InputError(f"a policy table has the shape (N, {2 * market.Q + 1}, 2), this one {pieces.shape}")
     span = market.T / len(pieces)
     parts = max(_steps(market, _least(pieces), span, _FINE), math.ceil(_FEWEST_STEPS / len(pieces)))
-    return _integrate(market, _held(pieces, parts, span / parts), _terminal(market))
+    return _integrate(market, _held(_quotes(market, pieces), parts, span / parts), _terminal(market))
 
 
 def best_constant(market: QuotedMarket) -> tuple[float, Score]:
@@ -118,7 +120,7 @@ def best_constant(market: QuotedMarket) -> tuple[float, Score]:
 
     def loss(depth: float) -> float:
         parts = max(_steps(market, depth, market.T, _COARSE), _FEWEST_STEPS // 8)
-        held = _held(table(depth), parts, market.T / parts)
+        held = _held(_quotes(market, table(depth)), parts, market.T / parts)
         return -_integrate(market, held, _terminal(market)).score().mean
 
     tried = [_DEEPEST / market.k * i / _GRID for i in range(_GRID + 1)]
@@ -140,7 +142,7 @@ def _least(depths: np.ndarray) -> float:
     return float(np.min(depths, where=~np.isnan(depths), initial=np.inf))
 
 
-def _held(pieces: np.ndarray, parts: int, dt: float) -> Iterator[_Stage]:
+def _held(pieces: list[_Quotes], parts: int, dt: float) -> Iterator[_Stage]:
     """The stages of `_integrate` where each piece is held over `parts` of its steps."""
     return ((dt, piece, piece, piece) for piece in pieces[::-1] for _ in range(parts))
 
@@ -149,42 +151,44 @@ def _terminal(market: QuotedMarket) -> np.ndarray:
     return -market.alpha * market.inventory**2.0
 
 
-def _quotes(market: QuotedMarket, table: np.ndarray) -> _Quotes:
-    depth = table.T.copy()
-    depth[0, -1] = depth[1, 0] = np.nan
-    none = np.isnan(depth)
+def _quotes(market: QuotedMarket, tables: np.ndarray) -> list[_Quotes]:
+    """Of every table of depths [len, S, 2]."""
+    depth = np.moveaxis(tables, 2, 1).copy()
+    depth[:, 0, -1] = depth[:, 1, 0] = np.nan
+    none = ~np.isfinite(depth)
     depth[none] = 0.0
-    return _Quotes(np.where(none, 0.0, market.A * np.exp(-market.k * depth)), depth)
+    rate = np.where(none, 0.0, market.A * np.exp(-market.k * depth))
+    return [_Quotes(*both) for both in zip(rate, depth, strict=True)]
 
 
 def _integrate(market: QuotedMarket, stages: Iterable[_Stage], worth: np.ndarray) -> Worth:
     """Backward, the last step first, from where mean and certainty equivalent are `worth` and nothing varies."""
     q2 = market.inventory**2.0
+    risk = market.phi + market.gamma * market.sigma**2 / 2
+    slope = partial(_slope, market.gamma, np.stack([-market.phi * q2, market.sigma**2 * q2, -risk * q2]))
     now = np.stack([worth, 0 * q2, worth])
     with np.errstate(over="ignore", invalid="ignore"):
         for dt, end, middle, begin in stages:
-            halfway = _quotes(market, middle)
-            first = _slope(market, q2, _quotes(market, end), now)
-            second = _slope(market, q2, halfway, now + dt / 2 * first)
-            third = _slope(market, q2, halfway, now + dt / 2 * second)
-            fourth = _slope(market, q2, _quotes(market, begin), now + dt * third)
+            first = slope(end, now)
+            second = slope(middle, now + dt / 2 * first)
+            third = slope(middle, now + dt / 2 * second)
+            fourth = slope(begin, now + dt * third)
             now = now + dt / 6 * (first + 2 * second + 2 * third + fourth)
     if not np.isfinite(now).all():
         raise InputError("this policy's return is beyond float64; lower T, Q or gamma")
     return Worth(*now)
 
 
-def _slope(market: QuotedMarket, q2: np.ndarray, quotes: _Quotes, now: np.ndarray) -> np.ndarray:
-    """−d/dt of mean, variance and certainty equivalent, float64 [3, S]."""
-    up = np.zeros((3, 2, len(q2)))  # value after the fill minus value now
+def _slope(gamma: float, drift: np.ndarray, quotes: _Quotes, now: np.ndarray) -> np.ndarray:
+    """−d/dt of mean, variance and certainty equivalent, float64 [3, S]; `drift` is what holding adds."""
+    up = np.zeros((3, 2, now.shape[1]))  # value after the fill minus value now
     up[:, 0, :-1] = np.diff(now, axis=1)
     up[:, 1, 1:] = -up[:, 0, :-1]
     rate, depth = quotes
     gain = depth + up[0]
     certain = depth + up[2]
-    if market.gamma:
-        certain = -np.expm1(-market.gamma * certain) / market.gamma
+    if gamma:
+        certain = -np.expm1(-gamma * certain) / gamma
     flows = np.stack([gain, gain**2 + up[1], certain]) * rate
-    drift = np.stack([-market.phi * q2, market.sigma**2 * q2, -(market.phi + market.gamma * market.sigma**2 / 2) * q2])
     slope: np.ndarray = flows.sum(axis=1) + drift
     return slope

@@ -77,6 +77,13 @@ def test_no_reference_policy_beats_the_optimum_and_the_ergodic_one_is_close():
     assert solution.scores["ergodic"].mean > 0.99 * solution.J_star
 
 
+def test_no_quote_and_an_endlessly_deep_one_are_the_same():
+    solver, table = CarteaJaimungalSolver(CarteaJaimungal(Q=2)), np.full((2, 5, 2), 0.5)
+    table[1, 2, 0] = np.nan
+    nowhere = np.where(np.isnan(table), np.inf, table)
+    assert solver.score(table) == solver.score(nowhere) != solver.score(np.nan_to_num(table))
+
+
 def test_a_quote_far_through_the_mid_and_a_wrong_table_are_refused():
     solver = CarteaJaimungalSolver(NARROW)
     with pytest.raises(InputError, match="fills too often"):
