@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from verify_calibration import claims as estimates
 from verify_solvers import PRINTED, differences
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -247,6 +248,29 @@ def _plain(algorithm: str) -> list[str]:
     ]
 
 
+def calibration(folder: Path) -> Iterator[Claim]:
+    """Estimates on simulated markets, parameter files of the recordings, and what is how far from real."""
+    yield from estimates()
+    stores = {name: mended_store_of(name, folder) for name in BINANCE}
+    stores["gemini_ethusd"] = store_of("gemini_ethusd", GEMINI, "gemini", folder)
+    for name, store in stores.items():
+        for model in ("cj-dt", "hawkes", "regimes", *(["queue-reactive"] if name != "gemini_ethusd" else [])):
+            out = folder / f"{name}-{model}.yaml"
+            answer = jaxmm("calibrate", store, "--model", model, "--out", out)
+            errors = np.concatenate([np.ravel(value) for value in answer["standard_errors"].values()]).astype(float)
+            figures = {key: value for key, value in answer["settings"].items() if np.size(value) <= 4}
+            known = bool(np.isfinite(errors).mean() > 0.5)
+            yield f"calibration: {model} from {name}, with errors", known, str(figures)
+        J_star = jaxmm("solve", folder / f"{name}-cj-dt.yaml")["J_star"]
+        yield f"calibration: cj-dt starts from {name}", J_star > 0, f"J* {J_star:.1f} ticks a minute, were it the truth"
+    real, other = stores["binance_usdm_btcusdt"], stores["binance_spot_btcusdt"]
+    near = jaxmm("realism", real, "--against", other, "--out", folder / "realism-spot")["facts"]
+    far = jaxmm("realism", real, "--out", folder / "realism-synthetic")["facts"]
+    floors = [np.nanmedian([fact["times_the_floor"] for fact in facts.values()]) for facts in (near, far)]
+    said = f"median distance over floor: spot {floors[0]:.2f}, synthetic {floors[1]:.2f}"
+    yield "calibration: spot is nearer to the futures than the synthetic market is", floors[0] < floors[1], said
+
+
 CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
     recordings,
     engines,
@@ -257,6 +281,7 @@ CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
     matching,
     dealers,
     simulators,
+    calibration,
     solvers,
     races,
 )

@@ -63,7 +63,7 @@ def span_s(tape: Recorded) -> float:
 def volatility(ts_ns: np.ndarray, mid_ticks: np.ndarray, sample_s: float = 1.0) -> Volatility:
     """σ from mids [D] at times [D], robust to noise.
 
-    Two-scale realised variance with small-sample adjustment (Zhang, Mykland & Aït-Sahalia 2005): squared moves over
+    Two-scale realised variance (Zhang, Mykland & Aït-Sahalia 2005), its edges counted exactly: squared moves over
     `sample_s`, averaged over ten shifted grids, less the part that the bounce at a tenth of it explains. The standard
     error is the spread of the estimate over blocks of time. What the fast grid's moves hold beyond σ is twice the
     variance of the noise.
@@ -86,12 +86,13 @@ def volatility(ts_ns: np.ndarray, mid_ticks: np.ndarray, sample_s: float = 1.0) 
 
 
 def _two_scale_variance(mids: np.ndarray) -> float:
-    """Variance per fast step of S samples."""
-    n, k = len(mids) - 1, _FAST_PER_SLOW
-    slow = np.sum(np.square(mids[k:] - mids[:-k])) / k
-    fast = np.sum(np.square(np.diff(mids)))
-    share = (n - k + 1) / (k * n)
-    return float((slow - share * fast) / (1 - share) / n)
+    """Variance per fast step of S samples, without bias for a constant σ however few they are.
+
+    A slow move's mean square is kv + 2ω², a fast one's v + 2ω².
+    """
+    k = _FAST_PER_SLOW
+    slow, fast = np.mean(np.square(mids[k:] - mids[:-k])), np.mean(np.square(np.diff(mids)))
+    return float((slow - fast) / (k - 1))
 
 
 def fill_intensity(reaches: np.ndarray, span_s: float, depths: int) -> tuple[float, float, float, float]:

@@ -121,11 +121,12 @@ def fit_regimes(returns: np.ndarray, states: int, step_s: float) -> Regimes:
     overall = math.sqrt(np.mean(np.square(returns)))
     if overall == 0:
         raise InputError("regimes: the mid never moves in this span; take a longer one")
-    fits = [_climb(returns, _started(overall, states, spread), _LEAST_SIGMA * overall) for spread in _SPREADS]
+    floor = _LEAST_SIGMA * overall
+    fits = [_climb(returns, _started(overall, states, spread), floor) for spread in _SPREADS]
     chain, value = max(fits, key=lambda fit: fit[1])
     order = np.argsort(chain.sigma)
     chain = Chain(chain.sigma[order], chain.transition[np.ix_(order, order)], chain.start[order])
-    sigma_se, transition_se = _standard_errors(returns, chain)
+    sigma_se, transition_se = _standard_errors(returns, chain, floor)
     alone = float(_log_density(returns, np.array([overall])).sum())
     still = float(np.mean(returns == 0))
     return Regimes(step_s, chain, sigma_se, transition_se, value, alone, len(returns), still)
@@ -164,27 +165,32 @@ def _climb(returns: np.ndarray, chain: Chain, floor: float) -> tuple[Chain, floa
     return chain, log_likelihood(returns, chain)
 
 
-def _standard_errors(returns: np.ndarray, chain: Chain) -> tuple[np.ndarray, np.ndarray]:
+def _standard_errors(returns: np.ndarray, chain: Chain, floor: float) -> tuple[np.ndarray, np.ndarray]:
     """Of σ [S] and of the transition matrix [S, S], from the log-likelihood's curvature; NaN where it is none.
 
-    Curvature is taken by differences over ln σ and the log-odds of leaving against staying. A move that was found
-    impossible stays so, without an error.
+    Curvature is taken by differences over ln σ and the log-odds of leaving against staying. A σ on its floor and a move
+    that was found impossible stay so, without an error.
     """
     s = len(chain.sigma)
+    moving = chain.sigma > floor * (1 + 1e-9)
     free = ~np.eye(s, dtype=bool) & (chain.transition > _IMPOSSIBLE)
+    first = int(moving.sum())
 
     def chain_of(x: np.ndarray) -> Chain:
-        moves = np.eye(s)
-        moves[free] = np.exp(x[s:])
-        return Chain(np.exp(x[:s]), moves / moves.sum(1, keepdims=True), chain.start)
+        sigma, moves = chain.sigma.copy(), np.eye(s)
+        sigma[moving] = np.exp(x[:first])
+        moves[free] = np.exp(x[first:])
+        return Chain(sigma, moves / moves.sum(1, keepdims=True), chain.start)
 
     odds = (chain.transition / np.maximum(np.diag(chain.transition), _IMPOSSIBLE)[:, None])[free]
-    x = np.concatenate([np.log(chain.sigma), np.log(odds)])
+    x = np.concatenate([np.log(chain.sigma[moving]), np.log(odds)])
     covariance = _inverse(-_curvature(lambda at: log_likelihood(returns, chain_of(at)), x))
     slopes = np.stack([_slope(lambda at: chain_of(at).transition.ravel(), x, i) for i in range(len(x))], axis=1)
     moves_se = np.sqrt(np.einsum("ri,ij,rj->r", slopes, covariance, slopes)).reshape(s, s)
     moves_se[chain.transition <= _IMPOSSIBLE] = np.nan
-    return chain.sigma * np.sqrt(np.diag(covariance)[:s]), moves_se
+    sigma_se = np.full(s, np.nan)
+    sigma_se[moving] = chain.sigma[moving] * np.sqrt(np.diag(covariance)[:first])
+    return sigma_se, moves_se
 
 
 def _slope(function: Any, x: np.ndarray, i: int, step: float = 1e-5) -> Any:

@@ -106,11 +106,12 @@ def test_the_prints_of_one_order_at_a_level_are_one_event():
 
 
 def test_levels_count_from_the_reference_price_which_a_wide_spread_moves_by_half_a_tick_only():
-    tape = opened((0, 2, BID - 1, 7, 0), (0.5, 3, ASK, 9, 10), (1, 3, ASK, 10, 9), (1.5, 2, BID - 1, 0, 7))
+    touch = [(0.5, 3, ASK, 9, 10), (1, 3, ASK, 10, 9), (1.2, 3, ASK, 9, 10), (1.4, 3, ASK, 10, 9)]
+    tape = opened((0, 2, BID - 1, 7, 0), *touch, (1.5, 2, BID - 1, 0, 7))
     wide = tape.exch_ts >= 50 * SECOND
     tape.best[wide, 0] = BID - 1  # the touch went: the mid is on a tick, the nearer half tick is the old reference
     near = queue_reactive(tape, levels=2, sizes=9)
-    assert near.events.sum(axis=2).tolist() == [[100, 100], [100, 100], [0, 0]]
+    assert near.events.sum(axis=2).tolist() == [[200, 100], [200, 100], [0, 0]]
 
 
 def test_levels_without_events_and_senseless_numbers_are_refused():

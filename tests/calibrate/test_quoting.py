@@ -30,6 +30,13 @@ def test_sigma_is_recovered_through_bid_ask_bounce(noise):
     assert found.noise**2 == pytest.approx(noise**2, abs=0.03 * max(noise**2, 1))
 
 
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_a_span_of_a_minute_gives_no_less_variance_on_average_than_a_day(noise):
+    found = np.array([volatility(*bouncing_walk(60, 1.5, noise, seed)).sigma ** 2 for seed in range(200)])
+    assert abs(found.mean() - 1.5**2) < 4 * found.std() / 200**0.5
+    assert found.mean() > 0.9 * 1.5**2
+
+
 def printed_orders(seconds: float, A: float, k: float, seed: int):
     """Events of Poisson orders, each printing at every tick from the touch to an exponential reach; mid at 1000.5."""
     rng = np.random.default_rng(seed)

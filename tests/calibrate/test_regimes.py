@@ -78,6 +78,8 @@ def test_a_mid_that_stands_still_half_of_the_time_gives_no_state_of_no_volatilit
     returns = simulated(TWO, 2000, 4)[0] * (np.random.default_rng(5).random(2000) < 0.5)
     fit = fit_regimes(returns, 2, 1.0)
     assert fit.chain.sigma[0] >= 0.05 * np.sqrt(np.mean(returns**2)) * (1 - 1e-12)
+    assert np.isnan(fit.sigma_se).tolist() == [True, False]  # on its bound
+    assert np.isfinite(fit.transition_se).all()
     assert fit.still == pytest.approx(0.5, abs=0.05)
 
 
