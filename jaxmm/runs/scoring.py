@@ -14,6 +14,9 @@ from jaxmm.features.market import FEATURES
 from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Model, model_of
 from jaxmm.policy.types import Quoter, View
 from jaxmm.runs.kept import CONFIG
+from jaxmm.runs.solving import scored
+from jaxmm.solve.references import STRATEGIES as REFERENCES
+from jaxmm.solve.references import reference_actions
 from jaxmm.solve.registry import solver_of
 from jaxmm.strategies.registry import STRATEGIES, Strategy, strategy_from
 
@@ -26,7 +29,8 @@ def score(target: str, model: str | None, settings: dict[str, Any], seed: int | 
     """The exact score of `target`, as plain values with "J", "sd", "J_star" and "ratio".
 
     Args:
-        target: a run's folder, one of the model's reference policies, or a strategy's name.
+        target: a run's folder, one of the model's reference policies, a strategy's name, or closed-form quotes by name,
+            such as constant:0.955 (`jaxmm.solve.references`).
         model: a model or preset; a run knows its own.
         settings: the model's parameters that differ, and, where the target is a strategy, its own.
         seed: which of a run's policies; the worst one if not given.
@@ -46,11 +50,12 @@ def score(target: str, model: str | None, settings: dict[str, Any], seed: int | 
         found = solution.scores[target]
     elif target in STRATEGIES:
         found = solver.score(table(strategy_for(target, own, theirs), own, solution.policy.states["inventory"]))
+    elif target.partition(":")[0] in REFERENCES:
+        found = solver.score(reference_actions(own, target))
     else:
-        known = [*solution.scores, *STRATEGIES]
+        known = [*solution.scores, *STRATEGIES, *REFERENCES]
         raise InputError(f"score: there is no run, and no policy of {own.name}, {target!r}; {nearest(target, known)}")
-    ratio = found.mean / solution.J_star
-    return {"J": found.mean, "sd": found.sd, "J_star": solution.J_star, "ratio": ratio, "model": own.name}
+    return {**scored(found, solution.J_star), "J_star": solution.J_star, "model": own.name}
 
 
 def strategy_for(name: str, model: Model, settings: dict[str, Any]) -> Strategy:

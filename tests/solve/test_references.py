@@ -9,6 +9,7 @@ from jaxmm.errors import InputError
 from jaxmm.markets.models import RL_A, RL_B, AvellanedaStoikov, Internalise, Spm, model_of
 from jaxmm.solve.references import reference_actions
 from jaxmm.solve.registry import solver_of
+from tests.commands import answer, jaxmm, refusal
 
 
 def scored(model, name):
@@ -53,6 +54,14 @@ def test_a_number_behind_the_colon_replaces_the_risk_aversion():
         np.testing.assert_array_equal(reference_actions(model, name), same)
         assert not np.array_equal(reference_actions(model, f"{name}:{2 * gamma}"), same, equal_nan=True)
     np.testing.assert_array_equal(reference_actions(model, "cj:0.5"), reference_actions(model, "cj"))
+
+
+def test_the_command_scores_closed_form_quotes_by_name():
+    said = answer(jaxmm("score", "constant:2.15", "--model", "rl-b", "--json"))
+    assert said["J"] == pytest.approx(1.038189, abs=6e-7)
+    assert said["ratio"] == pytest.approx(0.153489, abs=1e-6)
+    assert answer(jaxmm("score", "cj", "--model", "rl-b", "--json"))["ratio"] == pytest.approx(0.9990, abs=1e-4)
+    assert "'deep'" in refusal(jaxmm("score", "constant:deep", "--model", "rl-b"))
 
 
 @pytest.mark.parametrize(
