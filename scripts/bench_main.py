@@ -20,7 +20,7 @@ from typing import Any
 from bench_measure import ONE_THREAD, SIZES, Figure, Plan, in_own_process, seconds_of, single, spread
 
 RECORDING = Path("../shared/data/binance_usdm/btcusdt_20240808.gz")
-SECTIONS = ("import", "environment", "training", "bundle", "start-up", "peer")
+SECTIONS = ("import", "environment", "training", "bundle", "start-up", "models", "peer")
 PEER = Path(".venv-peers/bin/python")
 EXACT = {"JAX_ENABLE_X64": "1"}  # a probabilistic queue agrees with the peer's to the last fill in 64 bits
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -74,6 +74,8 @@ def _measured(plan: Plan, sections: Sequence[str]) -> Iterator[list[Figure]]:
         yield from _of_ourselves(plan, sections)
     if "start-up" in sections:
         yield start_up(plan)
+    if "models" in sections:
+        yield _with_peak("bench_models", "model_figures", plan, environment={**ALL_CORES, **ONE_THREAD})
     if "peer" in sections:
         yield from _beside_the_peer(plan)
 

@@ -16,7 +16,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_the_bench_prints_a_table_and_writes_its_figures(tmp_path):
-    sections = "import,environment,training,bundle,start-up"  # the peer has a test of its own
+    sections = "import,environment,training,bundle,start-up,models"  # the peer has a test of its own
     done = bench("--json", str(tmp_path / "bench.json"), "--sections", sections)
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "bench.json").read_text())
@@ -26,7 +26,7 @@ def test_the_bench_prints_a_table_and_writes_its_figures(tmp_path):
     for section, name in figures:
         assert any(line.startswith(section) and name in line for line in done.stdout.splitlines())
     measured = {section.partition(",")[0] for section, _ in figures}
-    assert measured == {"tape", "environment", "ppo", "bundle", "start-up"}
+    assert measured == {"tape", "environment", "ppo", "bundle", "start-up", "as-2008"}
     for figure in figures.values():
         assert figure["least"] <= figure["median"] <= figure["most"]
     assert figures["environment, batch 4", "steps"]["runs"] == 2
