@@ -21,6 +21,7 @@ from tests.exchange.streams import Table, run_reference
 
 LATENCY = Latency(10_000_000, 10_000_000)
 STEPS = 600
+QUICK = {"xla_backend_optimization_level": 0}  # compiling takes longer than playing
 BUSY = Clients(rate=5.0, a=-1.0, b=2.0, lots=4.0)
 
 
@@ -34,7 +35,7 @@ def tape(shared_data, tmp_path_factory) -> Tape:
     return build_tape(open_store(folder / "store"), folder / "tape", "100ms", 20).slice(300, 300 + STEPS + 1)
 
 
-@partial(jax.jit, static_argnames="paths")
+@partial(jax.jit, static_argnames="paths", compiler_options=QUICK)
 def run(params: Params, wanted: jax.Array, key: jax.Array, paths: int):
     """Infos, positions and rewards [P, T] of following `wanted` [T, 3], with hedges towards flat where it says nan."""
 

@@ -11,11 +11,12 @@ from jaxmm.errors import InputError
 from jaxmm.markets.models import PriceSkew
 from jaxmm.solve.price_skew import PriceSkewSolver
 
+QUICK = {"xla_backend_optimization_level": 0}  # compiling takes longer than playing
 BASE = PriceSkew(N=200)
-TRADE, RESET = jax.jit(PRICE_SKEWING.trade), jax.jit(PRICE_SKEWING.reset_env)
+TRADE, RESET = (jax.jit(hook, compiler_options=QUICK) for hook in (PRICE_SKEWING.trade, PRICE_SKEWING.reset_env))
 
 
-@partial(jax.jit, static_argnames=("paths", "steps"))
+@partial(jax.jit, static_argnames=("paths", "steps"), compiler_options=QUICK)
 def run(params, table, beta, key, paths, steps):
     """Discounted returns [P] of a tabulated policy [S, 2], and what happened: (fills, inventories) [T, P, ...]."""
 
