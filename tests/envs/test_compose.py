@@ -1,5 +1,8 @@
 """Markets composed of parts: what they earn where arithmetic tells it, and what they show."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +19,7 @@ from jaxmm.markets.fill_functions import Power, Tail
 from jaxmm.markets.mid import AlphaSignal, Brownian, Heston, ShortTermAlpha, StochasticVariance, Volatility
 from jaxmm.markets.models import Glft
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "models" / "environments.md"
 DEPTH, STEPS, DT = 0.5, 100, 0.01
 FILLS = (Power(), Tail(2.0, 2.0))  # half of all orders reach DEPTH
 HAWKES = (Hawkes(), Excitation(5.0, 6.0, 4.0, 20.0))  # 10 a side and time unit
@@ -97,6 +101,13 @@ def test_glft_in_steps_keeps_within_its_limit():
     assert float(params.dt * params.arrivals.rate) <= 0.1 + 1e-6
     paths = paths_of(env, params, lambda key, s, p: env.encode(jnp.zeros(2), p), paths=200, seed=5)
     assert set(np.abs(paths.final.inventory)) == {0, 1, 2}
+
+
+def test_the_market_that_the_page_composes_runs_as_written():
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    assert names["observation"].shape == (7,)
 
 
 def test_lengths_that_make_no_market_are_refused():
