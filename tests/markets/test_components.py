@@ -97,6 +97,11 @@ def test_an_alpha_is_fed_by_orders_and_drifts_the_price():
     kept, shaken = np.exp(-3.0 * DT), 0.64 * (1 - np.exp(-6.0 * DT)) / 6.0
     each = shaken + 1.5**2 * 2 * 0.2 * 0.8
     check_moments(alpha, 0.0, each * (1 - kept ** (2 * STEPS)) / (1 - kept**2))
+    bought = Trades(Sides(jnp.bool(False), jnp.bool(True)), NOTHING.filled)
+    kicked, _ = mid.ShortTermAlpha().move(
+        mid.AlphaSignal(3.0, 0.0, 1.5, 1.0), jnp.float32(0), 100.0, bought, (jnp.float32(0.5),), DT
+    )
+    assert float(kicked) == pytest.approx(1.5)
     lengths = (1 - kept ** np.arange(STEPS)) / (1 - kept)  # for how many steps a shock k steps ago has driven the price
     check_moments(price - 100, 0.0, each * DT**2 * np.sum(lengths**2))
 
@@ -157,23 +162,25 @@ def test_a_daily_course_is_followed():
     assert came[:50].mean() / came[50:].mean() == pytest.approx((1 + 1.6 / np.pi) / (1 - 1.6 / np.pi), rel=0.03)
 
 
+def fano(branching: float) -> float:
+    """Variance by mean in windows of one unit, of a Hawkes stream of decay 1; `fano(.8)` is the reference page's."""
+    left = 1 - branching
+    return 1 + branching * (2 - branching) / left**2 * (1 - (1 - np.exp(-left)) / left)
+
+
 @pytest.mark.parametrize(("own", "other"), [(0.4, 0.4), (0.7, 0.1), (0.1, 0.6)])
 def test_hawkes_orders_cluster_as_their_kernels_say(own, other):
-    """The reference page's stream (rate 2.5 and Fano factors of both sides together) where `own` = `other`."""
+    """The sum of both sides is a stream of branching own + other, their difference has the variance of own − other."""
     dt, horizon = 0.004, 60
     came = counts_of(arrivals.Hawkes(), arrivals.Excitation(0.25, own, other, 1.0), int(horizon / dt), 600, dt)
     both = came.sum(axis=2).reshape(horizon, -1, came.shape[1]).sum(axis=1)  # [unit, path]
     rate = 2 * 0.25 / (1 - own - other)
-    left = 1 - own - other  # of the total's branching; its variance in windows of one unit:
-    clustering = (2 - own - other) * (own + other) / left**2 * (1 - (1 - np.exp(-left)) / left)
     assert both.mean() == pytest.approx(rate, abs=4 * both.mean(axis=0).std() / np.sqrt(600))
     settled = both[20:]  # episodes start at the mean, without the variance that their past would have given them
-    assert settled.var() == pytest.approx(rate * (1 + clustering), rel=0.06)
-    sides = came.reshape(horizon, -1, *came.shape[1:]).sum(axis=1)
-    together = np.corrcoef(sides[..., 0].ravel(), sides[..., 1].ravel())[0, 1]
-    if own == other:
-        assert settled.var() / settled.mean() == pytest.approx(3.247690, rel=0.06)
-    assert together > 0.1
+    assert settled.var() == pytest.approx(rate * fano(own + other), rel=0.06)
+    sides = came.reshape(horizon, -1, *came.shape[1:]).sum(axis=1)[20:].astype(int)
+    assert (sides[..., 0] - sides[..., 1]).var() == pytest.approx(rate * fano(own - other), rel=0.06)
+    assert fano(0.8) == pytest.approx(3.247690, abs=1e-6)
 
 
 @pytest.mark.parametrize(
