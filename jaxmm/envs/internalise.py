@@ -44,7 +44,7 @@ class Params(NamedTuple):
 class State(NamedTuple):
     """One dealer."""
 
-    n: Array  # int32, steps done
+    step: Array  # int32, steps done
     inventory: Array  # int32
 
 
@@ -60,7 +60,7 @@ class Internalising(Tabulated[State, Params]):
         """Flat, at the start of the horizon."""
         del key
         state = State(jnp.int32(0), jnp.int32(0))
-        return self.observe(state.n, state.inventory, params), state
+        return self.observe(state.step, state.inventory, params), state
 
     def step_env(
         self, key: Array, state: State, action: Array, params: Params
@@ -78,8 +78,8 @@ class Internalising(Tabulated[State, Params]):
         bought = (hedged < params.max_inventory) & (jax.random.uniform(key_bid) < self.probability(wanted[1], params))
         sold = (hedged > -params.max_inventory) & (jax.random.uniform(key_ask) < self.probability(wanted[2], params))
         inventory = hedged + bought.astype(jnp.int32) - sold.astype(jnp.int32)
-        state = State(state.n + 1, inventory)
-        held, done = inventory.astype(jnp.float32), state.n >= params.steps
+        state = State(state.step + 1, inventory)
+        held, done = inventory.astype(jnp.float32), state.step >= params.steps
         terms = {
             "spread": jnp.where(bought, wanted[1], 0.0) + jnp.where(sold, wanted[2], 0.0),
             "hedging": -params.linear_cost * lots - params.square_cost * lots**2,
@@ -89,7 +89,7 @@ class Internalising(Tabulated[State, Params]):
         }
         reward = sum(terms.values(), jnp.float32(0))
         info = {f"reward/{name}": value for name, value in terms.items()}
-        return self.observe(state.n, inventory, params), state, reward, done, info
+        return self.observe(state.step, inventory, params), state, reward, done, info
 
     def cell(self, state: State, params: Params) -> Array:
         """Index of the state's inventory in a tabulated policy, int32 []."""

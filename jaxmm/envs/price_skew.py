@@ -54,7 +54,7 @@ class Params(NamedTuple):
 class State(NamedTuple):
     """One dealer."""
 
-    n: Array  # int32, steps done
+    step: Array  # int32, steps done
     inventory: Array  # int32 [C]
     mid: Array  # float32 [C], from its start
     log_spread: Array  # float32 [C], ln of S over its mean
@@ -76,7 +76,7 @@ class PriceSkewing(Environment[State, Params]):
         currencies = params.omega.shape[0]
         nothing = jnp.zeros(currencies)
         state = State(
-            n=jnp.int32(0),
+            step=jnp.int32(0),
             inventory=jnp.zeros(currencies, jnp.int32),
             mid=nothing,
             log_spread=nothing,
@@ -117,7 +117,7 @@ class PriceSkewing(Environment[State, Params]):
         }
         shock = params.spread_sd * jax.random.normal(key_spread, held.shape)
         state = State(
-            n=state.n + 1,
+            step=state.step + 1,
             inventory=inventory,
             mid=state.mid + moved,
             log_spread=state.log_spread * (1 - params.spread_reversion) + shock,
@@ -158,7 +158,7 @@ class PriceSkewing(Environment[State, Params]):
 
     def is_truncated(self, state: State, params: Params) -> Array:
         """After so many steps: the model has no end, its sum is discounted."""
-        return state.n >= params.steps
+        return state.step >= params.steps
 
     def action_space(self, params: Params) -> Box:
         """[−1, 1]^2C: bid depths, then ask depths."""

@@ -43,7 +43,7 @@ class Params(NamedTuple):
 class State(NamedTuple):
     """One dealer."""
 
-    n: Array  # int32, steps done
+    step: Array  # int32, steps done
     inventory: Array  # int32 [2]: x, y
 
 
@@ -59,7 +59,7 @@ class Triangular(Tabulated[State, Params]):
         """Flat, at the start of the horizon."""
         del key
         state = State(jnp.int32(0), jnp.zeros(2, jnp.int32))
-        return self.observe(state.n, state.inventory, params), state
+        return self.observe(state.step, state.inventory, params), state
 
     def step_env(
         self, key: Array, state: State, action: Array, params: Params
@@ -72,9 +72,9 @@ class Triangular(Tabulated[State, Params]):
         key_client, key_mid = jax.random.split(key)
         hedges, hedged = self._hedged(state.inventory, wanted[:3], params)
         gain, inventory = self._client(key_client, hedged, wanted[3:].reshape(3, 2), params)
-        state = State(state.n + 1, inventory)
+        state = State(state.step + 1, inventory)
         held, lots = inventory.astype(jnp.float32), jnp.abs(hedges).astype(jnp.float32)
-        variance, done = held @ params.covariance @ held, state.n >= params.steps
+        variance, done = held @ params.covariance @ held, state.step >= params.steps
         terms = {
             "spread": gain,
             "hedging": -jnp.sum(params.linear_cost * lots + params.square_cost * lots**2),
@@ -84,7 +84,7 @@ class Triangular(Tabulated[State, Params]):
         }
         reward = sum(terms.values(), jnp.float32(0))
         info = {f"reward/{name}": value for name, value in terms.items()}
-        return self.observe(state.n, inventory, params), state, reward, done, info
+        return self.observe(state.step, inventory, params), state, reward, done, info
 
     def observe(self, step: Array, inventory: Array, params: Params) -> Array:
         """Share of the horizon left, and of the limit used in each asset; float32 [3]."""

@@ -31,7 +31,7 @@ def sample(env: Any, params: Any, actions: np.ndarray, paths: int, seed: int = 0
 
     def act(key: jax.Array, state: Any, params: Any) -> jax.Array:
         del key
-        return table[state.n, env.cell(state, params)]
+        return table[state.step, env.cell(state, params)]
 
     returned = paths_of(ByModelAction(env), params, act, paths=paths, seed=seed).returned
     return Sample(float(returned.mean()), float(returned.std()), len(returned))

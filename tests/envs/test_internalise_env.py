@@ -69,12 +69,12 @@ def test_the_horizon_ends_in_a_termination_that_pays_for_what_is_held():
     assert float(reward) == -2
     assert info["final_observation"].tolist() == pytest.approx([0, 0.1])
     assert observed.tolist() == [1, 0]
-    assert int(fresh.n) == 0
+    assert int(fresh.step) == 0
 
 
 def test_what_an_episode_shows_is_the_table_s_observation():
     env, params = environment_of_internalise(B)
     observed, state = env.reset(jax.random.key(0), params)
     for key in jax.random.split(jax.random.key(1), 5):
-        np.testing.assert_array_equal(observed, env.observe(state.n, state.inventory, params))
+        np.testing.assert_array_equal(observed, env.observe(state.step, state.inventory, params))
         observed, state, *_ = env.step(key, state, jnp.array([0.0, -1.0, 1.0]), params)
