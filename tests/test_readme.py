@@ -1,5 +1,6 @@
 """What the README tells its reader to type works, as it stands there."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -37,6 +38,15 @@ def test_the_loop_on_a_recording_runs_as_written(out):
         "bundle/policy.json",
     ):
         assert (out / left).is_file(), left
+
+
+def test_the_lines_on_a_known_optimum_run_as_written(tmp_path):
+    script = block("sh", "jaxmm solve").replace("runs/rl_b STEPS=7800000", f"{tmp_path / 'run'} STEPS=20000")
+    assert str(tmp_path) in script
+    done = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "J* 6.763948547" in done.stdout
+    assert 0 < json.loads(done.stdout.splitlines()[-1])["J_star"] - 6.763948 < 1e-6
 
 
 def test_the_python_example_runs_as_written(out):
