@@ -3,6 +3,9 @@
 import dataclasses
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxmm.errors import InputError
 
 
@@ -25,3 +28,9 @@ def check_between(config: Any, low: float, high: float, *names: str) -> None:
         value = getattr(config, name)
         if isinstance(value, int | float) and not low <= value <= high:
             raise InputError(f"{type(config).__name__}: {name} is {value!r}; it must be within [{low:g}, {high:g}]")
+
+
+def annealed(rate: float, over: float | None, steps: jax.Array) -> jax.Array:
+    """A learning rate after `steps` environment steps, float32 []: falling linearly to 0 at `over`; None keeps it."""
+    whole = jnp.asarray(rate, jnp.float32)
+    return whole if over is None else whole * jnp.maximum(1 - steps / over, 0.0)

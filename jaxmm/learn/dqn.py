@@ -13,7 +13,7 @@ import optax
 
 from jaxmm.errors import InputError
 from jaxmm.learn.acting import Acting, Policy, acting_weights, describe
-from jaxmm.learn.config import check_between, check_positive, static
+from jaxmm.learn.config import annealed, check_between, check_positive, static
 from jaxmm.learn.networks import Params, QNetwork, check_network
 from jaxmm.learn.normaliser import RunningStats
 from jaxmm.learn.replay import NStep, PrioritisedReplay, UniformReplay
@@ -39,6 +39,8 @@ class DQNConfig:
     activation: str = static("tanh")  # "tanh" or "relu"
 
     learning_rate: float = 5e-4
+    anneal_steps: float | None = None  # environment steps over which the learning rate falls to 0; None keeps it
+    normaliser_steps: float | None = None  # environment steps that observations and rewards are measured for; None: all
     discount: float = 0.99  # γ
     max_grad_norm: float = 10.0
     target_period: int = 200  # gradient steps between moves of the target network
@@ -119,10 +121,8 @@ class DQN:
 
     @property
     def optimiser(self) -> optax.GradientTransformation:
-        """Adam on clipped gradients."""
-        return optax.chain(
-            optax.clip_by_global_norm(self.config.max_grad_norm), optax.adam(self.config.learning_rate, eps=1e-5)
-        )
+        """Clipped gradients in Adam's units; the learning rate is applied outside, since it anneals."""
+        return optax.chain(optax.clip_by_global_norm(self.config.max_grad_norm), optax.scale_by_adam(eps=1e-5))
 
     @property
     def replay(self) -> UniformReplay | PrioritisedReplay:
@@ -224,10 +224,11 @@ class DQN:
             config.num_steps,
             config.discount,
         )
+        limit, seen = config.normaliser_steps, taken.observation.reshape(self.steps_per_iteration, -1)
         state = state._replace(
             replay=self.replay.add(state.replay, taken),
-            observations=state.observations.update(taken.observation.reshape(self.steps_per_iteration, -1)),
-            returns=state.returns.update(taken.discounted_return.reshape(-1)),
+            observations=state.observations.update_until(limit, self._steps(state), seen),
+            returns=state.returns.update_until(limit, self._steps(state), taken.discounted_return.reshape(-1)),
             runner=runner,
             key=key,
             iterations=state.iterations + 1,
@@ -245,7 +246,8 @@ class DQN:
             before.params, state, drawn.batch, drawn.weight
         )
         step, optimiser = self.optimiser.update(gradient, before.optimiser)
-        params = optax.apply_updates(before.params, step)
+        rate = annealed(self.config.learning_rate, self.config.anneal_steps, self._steps(state))
+        params = jax.tree.map(lambda p, s: p - rate * s, before.params, step)
         moved = Learnt(params, self._target(before, params), optimiser, before.gradient_steps + 1)
         ready = self._steps(state) >= self.config.learning_starts
         learnt = jax.tree.map(lambda new, old: jnp.where(ready, new, old), moved, before)

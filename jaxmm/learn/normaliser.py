@@ -31,6 +31,17 @@ class RunningStats(NamedTuple):
         var = (1 - weight) * self.var + weight * jnp.var(values, axis=0) + weight * (1 - weight) * shift**2
         return RunningStats(self.mean + weight * shift, var, seen)
 
+    def update_until(self, limit: float | None, steps: jax.Array, values: jax.Array) -> "RunningStats":
+        """The same as long as fewer than `limit` steps are done, and unchanged from then on; None is no limit.
+
+        What is learnt on a scale has to be learnt again when the scale moves: where a task's scales are known, or soon
+        measured, they had better stay.
+        """
+        after = self.update(values)
+        if limit is None:
+            return after
+        return RunningStats(*(jnp.where(steps < limit, new, old) for new, old in zip(after, self, strict=True)))
+
     def normalise(self, values: jax.Array) -> jax.Array:
         """`values` [..., D] in standard deviations from the mean, clipped to ± `CLIP`."""
         return jnp.clip((values - self.mean) / jnp.sqrt(self.var + EPS), -CLIP, CLIP)

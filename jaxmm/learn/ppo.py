@@ -15,7 +15,7 @@ import optax
 from jaxmm.errors import InputError
 from jaxmm.learn.acting import Acting, Policy, acting_weights, describe
 from jaxmm.learn.advantage import generalised_advantage
-from jaxmm.learn.config import check_between, check_positive, static
+from jaxmm.learn.config import annealed, check_between, check_positive, static
 from jaxmm.learn.networks import ActorCritic, Params, check_network
 from jaxmm.learn.normaliser import RunningStats
 from jaxmm.learn.rollout import Metrics, Runner, Transition, mean_scores, rollout, spaces_of, start, within
@@ -35,8 +35,10 @@ class PPOConfig:
 
     learning_rate: float = 3e-4
     anneal_steps: float | None = None  # environment steps over which the learning rate falls to 0; None keeps it
+    normaliser_steps: float | None = None  # environment steps that observations and rewards are measured for; None: all
     discount: float = 0.99  # γ
     trace_decay: float = 0.95  # λ of generalised advantage estimation
+    value_trace_decay: float | None = None  # λ of what the value should be, where not the same
     clip: float = 0.2  # the probability ratio counts within 1 ± this
     value_clip: float | None = None  # the value moves by no more than this an update; None lets it
     entropy_weight: float = 0.01
@@ -133,12 +135,12 @@ class PPO:
             config.num_steps,
             config.discount,
         )
-        state = state._replace(
-            observations=state.observations.update(taken.observation.reshape(self.steps_per_update, -1)),
-            returns=state.returns.update(taken.discounted_return.reshape(-1)),
-            runner=runner,
-            key=key,
-        )
+        limit, steps = config.normaliser_steps, state.updates * self.steps_per_update
+        seen = taken.observation.reshape(self.steps_per_update, -1)
+        observations = state.observations.update_until(limit, steps, seen)
+        returns = state.returns.update_until(limit, steps, taken.discounted_return.reshape(-1))
+        params = _rescaled(state.params, state.returns.root_mean_square() / returns.root_mean_square())
+        state = state._replace(params=params, observations=observations, returns=returns, runner=runner, key=key)
         samples = self._samples(state, taken)
         (params, optimiser), losses = jax.lax.scan(
             partial(self._epoch, samples, self._learning_rate(state.updates)),
@@ -180,10 +182,7 @@ class PPO:
         return self._apply(policy.params, policy.observations.normalise(observation))[0]
 
     def _learning_rate(self, updates: jax.Array) -> jax.Array:
-        rate = jnp.asarray(self.config.learning_rate, jnp.float32)
-        if self.config.anneal_steps is None:
-            return rate
-        return rate * jnp.maximum(1 - updates * self.steps_per_update / self.config.anneal_steps, 0.0)
+        return annealed(self.config.learning_rate, self.config.anneal_steps, updates * self.steps_per_update)
 
     def _samples(self, state: PPOState, taken: Transition) -> Samples:
         """The rollout as the losses read it.
@@ -194,17 +193,13 @@ class PPO:
         observation = state.observations.normalise(taken.observation)
         policy, value = self._apply(state.params, observation)
         next_value = self._apply(state.params, state.observations.normalise(taken.next_observation))[1]
-        advantage = jax.vmap(generalised_advantage, in_axes=(1, 1, 1, 1, 1, None, None), out_axes=1)(
-            taken.reward / state.returns.root_mean_square(),
-            value,
-            next_value,
-            taken.terminated,
-            taken.truncated,
-            self.config.discount,
-            self.config.trace_decay,
-        )
-        log_prob = policy.log_prob(taken.action)
-        samples = Samples(observation, taken.action, log_prob, value, advantage, advantage + value)
+        estimate = jax.vmap(generalised_advantage, in_axes=(1, 1, 1, 1, 1, None, None), out_axes=1)
+        reward, config = taken.reward / state.returns.root_mean_square(), self.config
+        facts = reward, value, next_value, taken.terminated, taken.truncated, config.discount
+        advantage = estimate(*facts, config.trace_decay)
+        longer = config.value_trace_decay
+        target = value + (advantage if longer is None else estimate(*facts, longer))
+        samples = Samples(observation, taken.action, policy.log_prob(taken.action), value, advantage, target)
         return jax.tree.map(lambda x: x.reshape(self.steps_per_update, *x.shape[2:]), samples)
 
     def _epoch(self, samples: Samples, rate: jax.Array, carry: Any, key: jax.Array) -> tuple[Any, Metrics]:
@@ -236,6 +231,11 @@ class PPO:
             "clip_fraction": jnp.mean(jnp.abs(jnp.exp(log_ratio) - 1) > config.clip, dtype=jnp.float32),
         }
         return policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy, metrics
+
+
+def _rescaled(params: Params, scale: jax.Array) -> Params:
+    """The network whose values are those of before in the new unit of reward (PopArt, van Hasselt et al. 2016)."""
+    return {**params, "critic_out": jax.tree.map(lambda leaf: leaf * scale, params["critic_out"])}
 
 
 def clipped_objective(ratio: jax.Array, advantage: jax.Array, clip: jax.Array | float) -> jax.Array:
