@@ -63,10 +63,12 @@ class Judge(NamedTuple):
 
     def scores(self, learner: Learner, policies: Policy) -> list[Score]:
         """Exact scores of the greedy halves of policies [S, ...]."""
-        return [self.solver.score(table) for table in np.asarray(self._tables(learner, policies), np.float64)]
+        return [self.solver.score(table) for table in self.tables(learner, policies)]
 
-    def _tables(self, learner: Learner, policies: Policy) -> jax.Array:
-        return _tables(learner, policies, jnp.arange(self.steps, dtype=jnp.int32), jnp.asarray(self.states))
+    def tables(self, learner: Learner, policies: Policy) -> np.ndarray:
+        """The greedy halves of policies [S, ...] as tables, float64 [S, N, I, A]."""
+        steps, states = jnp.arange(self.steps, dtype=jnp.int32), jnp.asarray(self.states)
+        return np.asarray(_tables(learner, policies, steps, states), np.float64)
 
 
 @jax.jit
