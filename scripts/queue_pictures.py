@@ -20,7 +20,7 @@ from jaxmm.markets.queue_flow import UNIFORMS, Flow, Market, open_market, queue_
 from jaxmm.markets.queue_races import balanced_flow, races
 from jaxmm.solve.queue_race import balanced_up, queue_sizes
 
-RUNS = 20_000
+RUNS = 8_000
 SIZES = np.arange(31)
 LIMIT = np.where(SIZES < 30, 1.2 / (1 + 0.04 * SIZES), 0.0)
 CANCEL = 0.12 * SIZES**0.8

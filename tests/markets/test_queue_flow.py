@@ -123,6 +123,15 @@ def test_the_reference_follows_a_depleted_side_and_only_as_often_as_told():
     assert abs(moves[0.5] - 0.5) < 4 * 0.5 / np.sqrt(MANY / 2)
 
 
+def test_the_reference_stays_where_a_spread_narrows_beside_a_standing_queue():
+    start = open_market(16, np.array([0, 2]), np.array([1]), 100)  # bids at 99, asks at 101
+    flow = queue_reactive([[1.0, 1.0]], [[0.0, 0.0]], [[0.0, 0.0]], follow=1.0)
+    after, (event, *_) = play(side_by_side(start, MANY), flow, nobody(MANY), jax.random.key(9), events=1)
+    joined = np.asarray(event.message.side)[0] == BID
+    assert set(np.asarray(event.message.price)[0][joined]) == {100}
+    assert (np.asarray(after.reference)[joined] == 100).all()
+
+
 def test_a_full_book_refuses_and_counts():
     start = side_by_side(open_market(16, np.array([16]), np.array([16]), 0), MANY)
     flow = queue_reactive([[1.0, 1.0]], [[0.0, 0.0]], [[0.0, 0.0]])
