@@ -61,7 +61,7 @@ def test_avellaneda_and_stoikovs_table_comes_out_of_the_environment(gamma, strat
 
 
 @pytest.mark.parametrize(
-    ("model", "depth", "mean"), [(RL_A, 0.955, 11.981169), (RL_B, 2.15, 1.038189), (RL_A, None, 5.326602)]
+    ("model", "depth", "mean"), [(RL_A, 0.955, 11.981169), (RL_B, 2.15, 1.038189), (RL_B, None, -5.653932)]
 )
 def test_constant_and_random_depths_earn_what_the_exact_recursion_says(model, depth, mean):
     env, params = environment_of(model)
