@@ -52,6 +52,16 @@ def test_uniforms_and_coins_are_fair_and_know_nothing_of_each_other(keys_of):
     )  # nor neighbours' keys
 
 
+def test_a_word_is_used_up_once():
+    """The upper 23 bits are the uniform's and the lower 9 the coins'."""
+    key = jax.random.key(11)
+    numbers, heads = draw(key, 2, 18)
+    words = threefry(tuple(jax.random.key_data(key)), (jnp.uint32(0), jnp.uint32(0x6A61786D)))
+    for i, word in enumerate(words):
+        coins = sum(int(head) << bit for bit, head in enumerate(heads[9 * i : 9 * (i + 1)]))
+        assert (int(float(numbers[i]) * 2**23) << 9) + coins == int(word)
+
+
 def test_a_key_draws_what_it_neither_splits_into_nor_gives_as_bits():
     key = jax.random.key(5)
     drawn = {int(float(u) * 2**23) for u in draw(key, 4)[0]}
