@@ -192,14 +192,11 @@ def dealers(folder: Path) -> Iterator[Claim]:
                 f"{found.mean:.5f} ± {found.sd:.5f} beside {exact.mean:.5f} ± {exact.sd:.5f}: {errors:+.2f} errors"
             )
             yield f"dealers: {name}, {policy}, {found.paths} paths", abs(errors) < 4, figures
-    for k, published, off in ((0.005, 12.77, 0.02), (0.0, 9.998, 0.005)):
-        facts = solver_of(model_of("bbg", {"k": k, "dq": 0.5})).solve().facts
+    for k, dq, published, off in ((0.005, 0.5, 12.77, 0.02), (0.0, 1.0, 9.998, 0.0005), (0.0, 0.5, 9.998, 0.01)):
+        facts = solver_of(model_of("bbg", {"k": k, "dq": dq})).solve().facts
         holds = abs(facts["threshold"] - published) < off and (k == 0 or round(facts["spread"], 6) == 0.460563)
-        yield (
-            f"dealers: bbg on a grid of .5 M, k = {k:g}",
-            holds,
-            f"{facts['threshold']:.4f} M, {facts['spread']:.6f} bp",
-        )
+        figures = f"{facts['threshold']:.4f} M, {facts['spread']:.6f} bp"
+        yield f"dealers: bbg on a grid of {dq:g} M, k = {k:g}: {published} ± {off} M", holds, figures
 
 
 def simulators(folder: Path) -> Iterator[Claim]:

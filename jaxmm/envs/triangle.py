@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmm.envs.environment import Info
-from jaxmm.envs.internalise import REACH, client_probability, hedges_of, quotes_of
+from jaxmm.envs.internalise import REACH, client_probability, clock, hedges_of, quotes_of
 from jaxmm.envs.spaces import Box
 from jaxmm.envs.tabulated import Tabulated
 from jaxmm.errors import InputError
@@ -87,9 +87,10 @@ class Triangular(Tabulated[State, Params]):
         return self.observe(state.step, inventory, params), state, reward, done, info
 
     def observe(self, step: Array, inventory: Array, params: Params) -> Array:
-        """Share of the horizon left, and of the limit used in each asset; float32 [3]."""
-        left = 1 - step.astype(jnp.float32) / params.steps.astype(jnp.float32)
-        return jnp.append(left, inventory.astype(jnp.float32) / params.max_inventory.astype(jnp.float32))
+        """Share of the horizon left, limits used in each asset, nearness of the end, its products; float32 [6]."""
+        left, near = clock(step, params.steps)
+        shares = inventory.astype(jnp.float32) / params.max_inventory.astype(jnp.float32)
+        return jnp.concatenate([left[None], shares, near[None], near * shares])
 
     def decode(self, action: Array, params: Params) -> Array:
         """Hedges in whole lots, depths on the grid; float32 [9]."""
@@ -113,7 +114,7 @@ class Triangular(Tabulated[State, Params]):
     def observation_space(self, params: Params) -> Box:
         """Shares."""
         del params
-        return Box(-1.0, 1.0, (3,))
+        return Box(-1.0, 1.0, (6,))
 
     def _hedged(self, inventory: Array, wanted: Array, params: Params) -> tuple[Array, Array]:
         """The hedges [3] that are done and the inventory after them, int32."""

@@ -68,5 +68,5 @@ def test_the_horizon_ends_in_a_termination_that_pays_for_what_is_held():
     _, fresh, reward, terminated, truncated, info = env.step(jax.random.key(0), state, jnp.zeros(9), params)
     assert (bool(terminated), bool(truncated)) == (True, False)
     assert float(reward) == pytest.approx(-1.5)
-    assert info["final_observation"].tolist() == pytest.approx([0, 2 / 6, -1 / 6])
+    assert info["final_observation"].tolist() == pytest.approx([0, 2 / 6, -1 / 6, 1, 2 / 6, -1 / 6])
     assert fresh.inventory.tolist() == [0, 0]
