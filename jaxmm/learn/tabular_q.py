@@ -1,8 +1,12 @@
-"""Q-learning (Watkins 1989) on a table of cells, with step sizes that fall with the visits of each entry.
+"""Double Q-learning (van Hasselt 2010) on tables of cells, with step sizes that fall with the visits of each entry.
 
 The environment's observation is the number of its cell (`jaxmm.envs.tabulated.Cells`), so tables suit the models whose
-policy depends on (step, inventory) only. Where several environments visit one entry in the same step, their targets
-are averaged. Letters: N environments, T steps an update, C cells, A actions.
+policy depends on (step, inventory) only. Each transition corrects one of two tables by the other's value of its own
+best action: a single table's maximum over noisy values is too high, most where visits are few, which draws a market
+maker to large inventories. The steps of an update are corrected last first, so that what an episode's end is worth
+reaches its beginning in one update. Where several environments visit one entry in the same step, their targets are
+averaged.
+Letters: N environments, T steps an update, C cells, A actions.
 """
 
 from dataclasses import dataclass, field
@@ -43,8 +47,8 @@ class TabularQConfig:
 class TabularQState(NamedTuple):
     """All that an update changes, for one seed."""
 
-    values: jax.Array  # float32 [C, A]
-    visits: jax.Array  # float32 [C, A]
+    values: jax.Array  # float32 [2, C, A]
+    visits: jax.Array  # float32 [2, C, A]
     observations: RunningStats  # [1], never updated: the number of a cell is not normalised
     runner: Runner  # [N, ...]
     key: jax.Array
@@ -73,8 +77,8 @@ class TabularQ:
         if continuous or entries != 1 or cells is None:
             raise InputError(f"{type(self.env).__name__}: a table needs numbered cells and discrete actions")
         return TabularQState(
-            values=jnp.full((cells, actions), self.config.initial_value, jnp.float32),
-            visits=jnp.zeros((cells, actions), jnp.float32),
+            values=jnp.full((2, cells, actions), self.config.initial_value, jnp.float32),
+            visits=jnp.zeros((2, cells, actions), jnp.float32),
             observations=RunningStats.start((1,)),
             runner=start(key_envs, self.env, self.env_params, self.config.num_envs),
             key=key,
@@ -82,14 +86,25 @@ class TabularQ:
         )
 
     def update(self, state: TabularQState) -> tuple[TabularQState, Metrics]:
-        """T steps of every environment, the table corrected after each."""
-        key, key_steps = jax.random.split(state.key)
-        state, (sums, errors) = jax.lax.scan(
-            self._step, state._replace(key=key), jax.random.split(key_steps, self.config.num_steps)
+        """T steps of every environment, then the tables corrected by them, backwards."""
+        config = self.config
+        key, key_rollout, key_tables = jax.random.split(state.key, 3)
+        runner, taken, sums = rollout(
+            key_rollout,
+            self.env,
+            self.env_params,
+            state.runner,
+            partial(self._explore, state),
+            config.num_steps,
+            config.discount,
         )
-        scores = mean_scores({name: jnp.sum(value) for name, value in sums.items()}, self.steps_per_update)
-        metrics = {"td_error": jnp.mean(errors), "epsilon": self._epsilon(state), "visited": jnp.mean(state.visits > 0)}
-        return state._replace(updates=state.updates + 1), {**scores, **metrics}
+        which = jax.random.bernoulli(key_tables, 0.5, taken.reward.shape).astype(jnp.int32)
+        (values, visits), errors = jax.lax.scan(
+            self._corrected, (state.values, state.visits), (taken, which), reverse=True
+        )
+        metrics = {"td_error": jnp.mean(errors), "epsilon": self._epsilon(state), "visited": jnp.mean(visits > 0)}
+        state = state._replace(values=values, visits=visits, runner=runner, key=key, updates=state.updates + 1)
+        return state, {**mean_scores(sums, self.steps_per_update), **metrics}
 
     def policy(self, state: TabularQState) -> Policy:
         """The part of the state that acts."""
@@ -101,7 +116,7 @@ class TabularQ:
 
     def outputs(self, policy: Policy, observation: jax.Array) -> jax.Array:
         """Action values [..., A] of the cells [..., 1]."""
-        return policy.params[_cell(observation)]
+        return jnp.mean(policy.params, axis=0)[_cell(observation)]
 
     def acting(self, policy: Policy, seed: int) -> Acting:
         """A table is not exported: it quotes no market but its model."""
@@ -116,26 +131,22 @@ class TabularQ:
         key_whether, key_which = jax.random.split(key)
         greedy = self.greedy(self.policy(state), observation)
         explores = jax.random.uniform(key_whether, greedy.shape) < self._epsilon(state)
-        return jnp.where(explores, jax.random.randint(key_which, greedy.shape, 0, state.values.shape[1]), greedy)
+        return jnp.where(explores, jax.random.randint(key_which, greedy.shape, 0, state.values.shape[2]), greedy)
 
-    def _step(self, state: TabularQState, key: jax.Array) -> tuple[TabularQState, tuple[Metrics, jax.Array]]:
-        runner, taken, sums = rollout(
-            key, self.env, self.env_params, state.runner, partial(self._explore, state), 1, self.config.discount
-        )
-        values, visits, error = self._corrected(state, jax.tree.map(lambda leaf: leaf[0], taken))
-        return state._replace(values=values, visits=visits, runner=runner), (sums, error)
-
-    def _corrected(self, state: TabularQState, taken: Transition) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Values and visits after one transition of every environment, and the mean |error|."""
-        here, following = _cell(taken.observation), _cell(taken.next_observation)
-        future = jnp.where(taken.terminated, 0.0, jnp.max(state.values[following], axis=-1))
-        entry = here, taken.action
-        error = taken.reward + self.config.discount * future - state.values[entry]
-        visits = state.visits.at[entry].add(1.0)
-        hits = visits[entry] - state.visits[entry]  # by this step, of all environments
+    def _corrected(
+        self, tables: tuple[jax.Array, jax.Array], step: tuple[Transition, jax.Array]
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        """Values and visits after one transition of every environment, each on its table, and the mean |error|."""
+        (values, before), (taken, which) = tables, step
+        following, entry = _cell(taken.next_observation), (which, _cell(taken.observation), taken.action)
+        best = jnp.argmax(values[which, following], axis=-1)
+        future = jnp.where(taken.terminated, 0.0, values[1 - which, following, best])
+        error = taken.reward + self.config.discount * future - values[entry]
+        visits = before.at[entry].add(1.0)
+        hits = visits[entry] - before[entry]  # by this step, of all environments
         rate = visits[entry] ** -self.config.step_power
-        moved = (1 - (1 - rate) ** hits) / hits * error  # entries that are hit h times get the mean error, h times
-        return state.values.at[entry].add(moved), visits, jnp.mean(jnp.abs(error))
+        moved = (1 - (1 - rate) ** hits) / hits * error  # an entry that is hit h times gets the mean error, h times
+        return (values.at[entry].add(moved), visits), jnp.mean(jnp.abs(error))
 
 
 def _cell(observation: jax.Array) -> jax.Array:
