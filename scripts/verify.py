@@ -158,6 +158,26 @@ def learners(folder: Path) -> Iterator[Claim]:
             yield f"learners: {algorithm} on {config}", bool(results["verdict"]), " ".join(results["verdict"])
 
 
+OPTIMA = {
+    "rl_a": 0.995,
+    "rl_b": 0.985,
+    "rl_a_49": 0.97,
+    "rl_b_49": 0.97,
+    "rl_b_9": 0.98,
+    "spm": 0.98,
+    "int_dt_b": 0.97,
+}
+"""What every seed of a configuration in `configs/models` has to reach, as a share of the known optimum."""
+
+
+def optima(folder: Path) -> Iterator[Claim]:
+    """Learners on models with known answers: the exact score of the worst of five seeds."""
+    for name, least in OPTIMA.items():
+        told = jaxmm("train", f"configs/models/{name}.yaml", "--out", folder / f"optimum-{name}")
+        ratios = ", ".join(f"{row['ratio']:.4f}" for row in told["seeds"])
+        yield f"optima: {name}, every seed ≥ {least}", told["ratio"] >= least, f"{ratios}; {told['wall_s']:.0f} s in all"
+
+
 def matching(folder: Path) -> Iterator[Claim]:
     """The JAX matching engine = the plain book, outcome by outcome, on ten million messages."""
     del folder
@@ -275,6 +295,7 @@ CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
     queues,
     demo,
     learners,
+    optima,
     matching,
     dealers,
     simulators,
