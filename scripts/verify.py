@@ -175,7 +175,11 @@ def optima(folder: Path) -> Iterator[Claim]:
     for name, least in OPTIMA.items():
         told = jaxmm("train", f"configs/models/{name}.yaml", "--out", folder / f"optimum-{name}")
         ratios = ", ".join(f"{row['ratio']:.4f}" for row in told["seeds"])
-        yield f"optima: {name}, every seed ≥ {least}", told["ratio"] >= least, f"{ratios}; {told['wall_s']:.0f} s in all"
+        yield (
+            f"optima: {name}, every seed ≥ {least}",
+            told["ratio"] >= least,
+            f"{ratios}; {told['wall_s']:.0f} s in all",
+        )
 
 
 def matching(folder: Path) -> Iterator[Claim]:
