@@ -9,7 +9,7 @@ from jaxmm.envs.internalise import environment_of_internalise
 from jaxmm.envs.spm import environment_of_spm
 from jaxmm.envs.tabulated import Tabulated
 from jaxmm.envs.triangle import environment_of_triangle
-from jaxmm.envs.two_quotes import Depths, Odds, Pairs, Span
+from jaxmm.envs.two_quotes import Depths, Pairs, Shares, Span
 from jaxmm.errors import InputError, nearest
 from jaxmm.markets.arrivals import Poisson, Rate
 from jaxmm.markets.fill_functions import Decay, Exponential
@@ -40,7 +40,7 @@ def environment_of_cj_dt(model: CarteaJaimungalSteps, discrete: bool | None = No
         arrivals=(Poisson(), Rate(model.lam)),
         fills=(Exponential(), Decay(model.kappa)),
         quotes=(
-            Pairs(model.actions) if model.actions and discrete is not False else Odds(),
+            Pairs(model.actions) if model.actions and discrete is not False else Shares(),
             Span.of(0.0, model.d_max, k=model.kappa),
         ),
         dt=model.dt,

@@ -85,35 +85,6 @@ class Shares(Scale):
 
 
 @dataclass(frozen=True)
-class Odds(Scale):
-    """Actions are log-odds of that share: exploring by a fixed amount is fine where quotes are sure or far.
-
-    A normal that explores on `Shares` is cut off at both ends, so that its mean leaves the best quote to make up for
-    what is cut; here it bends instead. The logistic reaches a little past both ends, so that they can be meant.
-    """
-
-    widest: float = 5.0
-    margin: float = 0.02
-
-    @property
-    def space(self) -> Box:
-        """Log-odds."""
-        return Box(-self.widest, self.widest, (2,))
-
-    def decode(self, span: Span, action: Array) -> Array:
-        """High log-odds are near quotes."""
-        most, least = jnp.exp(-span.k * span.nearest), jnp.exp(-span.k * span.farthest)
-        part = jnp.clip((1 + 2 * self.margin) * jax.nn.sigmoid(action) - self.margin, 0.0, 1.0)
-        return jnp.clip(-jnp.log(least + part * (most - least)) / span.k, span.least, span.most)
-
-    def encode(self, span: Span, depths: Array) -> Array:
-        """The log-odds of the shares."""
-        most, least = jnp.exp(-span.k * span.nearest), jnp.exp(-span.k * span.farthest)
-        part = (jnp.exp(-span.k * depths) - least) / (most - least)
-        return jax.scipy.special.logit((part + self.margin) / (1 + 2 * self.margin))
-
-
-@dataclass(frozen=True)
 class Pairs(Scale):
     """A choice of depths on each side: action i is the i-th pair, the ask's depth the faster to change."""
 
