@@ -102,11 +102,6 @@ class DepthQuoting(StartsAlike[DepthState, DepthParams], Tabulated[DepthState, D
         reward = earned + inventory * move - penalty * held
         return self._observation(stepped, params), stepped, reward, terminated, {}
 
-    def is_truncated(self, state: DepthState, params: DepthParams) -> Array:
-        """Never: the model's horizon is an end, not a cut."""
-        del params
-        return jnp.zeros_like(state.step, bool)
-
     def action_space(self, params: DepthParams) -> Discrete | Box:
         """That of `quotes`."""
         del params

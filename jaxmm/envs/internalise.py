@@ -112,11 +112,6 @@ class Internalising(Tabulated[State, Params]):
         """Hedge in whole lots, bid depth and ask depth on the grid; float32 [3]."""
         return jnp.append(hedges_of(action[:1], params.max_hedge), quotes_of(action[1:], params.quotes))
 
-    def is_truncated(self, state: State, params: Params) -> Array:
-        """Never: the horizon is part of the task, so its end terminates."""
-        del state, params
-        return jnp.zeros((), bool)
-
     def action_space(self, params: Params) -> Box:
         """[−3, 3]³: hedge, bid, ask."""
         del params

@@ -77,11 +77,6 @@ class SpmQuoting(StartsAlike[SpmState, SpmParams], Tabulated[SpmState, SpmParams
         reward = params.tick * (earned + moved) - penalty * inventory * inventory
         return self.observe(step, inventory, params), SpmState(step, inventory), reward, terminated, {}
 
-    def is_truncated(self, state: SpmState, params: SpmParams) -> Array:
-        """Never: the model's horizon is an end, not a cut."""
-        del params
-        return jnp.zeros_like(state.step, bool)
-
     def action_space(self, params: SpmParams) -> Discrete | Box:
         """That of `quotes`."""
         del params

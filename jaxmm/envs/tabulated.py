@@ -29,6 +29,11 @@ class Tabulated(Environment[State, Params], Generic[State, Params]):
         """
         raise NotImplementedError
 
+    def is_truncated(self, state: State, params: Params) -> jax.Array:
+        """Never: the horizon is part of the task, so its end terminates."""
+        del state, params
+        return jnp.zeros((), bool)
+
     def decode(self, action: jax.Array, params: Params) -> jax.Array:
         """The model's action, float32 [A], in the order of `jaxmm.solve.solution.Policy.actions`; nan is no quote."""
         raise NotImplementedError
@@ -70,10 +75,6 @@ class Cells(Tabulated[State, Params]):
         """The wrapped environment's step; the cell it leads to."""
         _, after, reward, terminated, info = self.env.step_env(key, state, action, params)
         return self._cell(after, params), after, reward, terminated, info
-
-    def is_truncated(self, state: State, params: Params) -> jax.Array:
-        """As the wrapped environment says."""
-        return self.env.is_truncated(state, params)
 
     def action_space(self, params: Params) -> Discrete | Box:
         """Of the wrapped environment."""

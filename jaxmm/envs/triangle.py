@@ -101,11 +101,6 @@ class Triangular(Tabulated[State, Params]):
         shifted = state.inventory + params.max_inventory
         return shifted[0] * (2 * params.max_inventory + 1) + shifted[1]
 
-    def is_truncated(self, state: State, params: Params) -> Array:
-        """Never: the horizon is part of the task, so its end terminates."""
-        del state, params
-        return jnp.zeros((), bool)
-
     def action_space(self, params: Params) -> Box:
         """[−3, 3]⁹: hedges, then bid and ask of each pair."""
         del params

@@ -13,6 +13,9 @@ from typing import Any, ClassVar
 from jaxmm.errors import InputError, nearest
 from jaxmm.markets.parameter_file import SUFFIXES, read_parameters
 
+MOST_STEPS = 100_000
+"""Of a model: what its tables take stays within a machine's memory."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -36,8 +39,25 @@ class Model:
                     raise InputError(f"{self.name}: {field.name} is 0; it must be above zero")
 
 
+class InSteps(Model):
+    """A model of N steps over the horizon T."""
+
+    T: float
+    N: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.N > MOST_STEPS:
+            raise InputError(f"{self.name}: N is {self.N}; a policy's table holds at most {MOST_STEPS} steps")
+
+    @property
+    def dt(self) -> float:
+        """Length of a step."""
+        return self.T / self.N
+
+
 @dataclass(frozen=True)
-class AvellanedaStoikov(Model):
+class AvellanedaStoikov(InSteps):
     """Avellaneda & Stoikov (2008), in their discrete simulation: the mid moves ±σ√dt after the fills."""
 
     name: ClassVar[str] = "as"
@@ -47,11 +67,6 @@ class AvellanedaStoikov(Model):
     k: float = 1.5
     A: float = 140.0
     gamma: float = 0.1
-
-    @property
-    def dt(self) -> float:
-        """Length of a step."""
-        return self.T / self.N
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ class CarteaJaimungal(Model):
 
 
 @dataclass(frozen=True)
-class CarteaJaimungalSteps(Model):
+class CarteaJaimungalSteps(InSteps):
     """The same in N steps, each a Bernoulli fill a side; depths within [0, d_max], or one of `actions` a side."""
 
     name: ClassVar[str] = "cj-dt"
@@ -96,11 +111,6 @@ class CarteaJaimungalSteps(Model):
     sigma: float = 1.0
     d_max: float = 3.0
     actions: tuple[float, ...] = ()
-
-    @property
-    def dt(self) -> float:
-        """Length of a step."""
-        return self.T / self.N
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,7 @@ class Spm(Model):
 
 
 @dataclass(frozen=True)
-class Internalise(Model):
+class Internalise(InSteps):
     """A dealer in N steps: hedge u ∈ −U … U at cost ψ|u| + ηu², then a client fill a side, λdt/(1 + e^(a + bδ))."""
 
     name: ClassVar[str] = "int-dt"
@@ -138,11 +148,6 @@ class Internalise(Model):
     phi: float = 0.05
     alpha: float = 0.5
     quotes: tuple[float, ...] = tuple(-0.5 + 0.25 * i for i in range(13))
-
-    @property
-    def dt(self) -> float:
-        """Length of a step."""
-        return self.T / self.N
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,7 @@ class Bbg(Model):
 
 
 @dataclass(frozen=True)
-class Triangle(Model):
+class Triangle(InSteps):
     """Three pairs of two assets (x, y), |x|, |y| ≤ Q: hedges −U … U in every pair, then at most one client a step."""
 
     name: ClassVar[str] = "tri-dt"
@@ -189,11 +194,6 @@ class Triangle(Model):
     U: int = 2
     phi: float = 0.02
     alpha: float = 0.3
-
-    @property
-    def dt(self) -> float:
-        """Length of a step."""
-        return self.T / self.N
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ def test_reference_policies_and_strategies_have_exact_scores():
         (["constant", "--model", "rl-bb"], "did you mean 'rl-b'?"),
         (["constant", "--model", "rl-b", "--set", "kapa=1"], "did you mean 'kappa'?"),
         (["constant", "--model", "rl-b", "--set", "Q=1.5"], "whole number"),
+        (["constant", "--model", "rl-b", "--set", "N=1e9"], "at most 100000 steps"),
         (["fixed_spread", "--model", "int-dt"], "quote depths around a mid"),
         (["glft_grid", "--model", "rl-b", "--set", "gamma=.001"], "quotes ladders"),
     ],
