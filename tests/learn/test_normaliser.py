@@ -32,3 +32,10 @@ def test_normalised_values_have_mean_0_and_deviation_1():
 
 def test_the_scale_of_returns_that_never_vary_is_their_size():
     assert RunningStats.start(()).update(jnp.full(10, 4.0)).root_mean_square() == 4.0
+
+
+def test_measuring_ends_after_the_steps_it_was_given():
+    before, values = RunningStats.start(()).update(jnp.full(10, 4.0)), jnp.full(10, 8.0)
+    longer = before.update(values)
+    for limit, steps, after in ((None, 99, longer), (100.0, 99, longer), (100.0, 100, before)):
+        assert before.update_until(limit, jnp.int32(steps), values) == after

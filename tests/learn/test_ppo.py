@@ -135,3 +135,23 @@ def test_the_first_update_starts_from_ratios_of_one_and_the_rate_anneals_to_noth
 def test_impossible_settings_are_refused(wrong, sentence):
     with pytest.raises(InputError, match=sentence):
         PPOConfig(**wrong)
+
+
+def test_values_in_units_of_reward_stay_when_the_unit_moves():
+    learner = PPO(PROBE, LATER_REWARD, dataclasses.replace(QUICK, learning_rate=0.0))
+    state = learner.init(jax.random.key(0))
+    after, _ = update(learner, jax.tree.map(jnp.copy, state))
+    assert abs(float(after.returns.root_mean_square() / state.returns.root_mean_square()) - 1) > 0.1
+    seen = jnp.array([[0.0], [1.0]])
+
+    def raw(at):
+        """Where the observations' statistics are the same, only the unit differs."""
+        return learner.value(at._replace(observations=state.observations), seen)
+
+    np.testing.assert_allclose(raw(after), raw(state), rtol=1e-5)
+
+
+def test_scales_stay_from_the_start_where_nothing_is_measured():
+    learner = PPO(PROBE, LATER_REWARD, dataclasses.replace(QUICK, normaliser_steps=0.0))
+    after, _ = update(learner, learner.init(jax.random.key(0)))
+    assert (float(after.observations.seen), float(after.returns.seen)) == (0, 0)
