@@ -38,13 +38,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learn": {"envs"},
     "forecast": {"tape"},
     "evaluate": OFFLINE,
-    "live": {"policy", "strategies", "features", "exchange.reference", "data.schema"},
+    "live": {"policy", "strategies", "features", "exchange", "tape.delays", "data"},
+    "sim_venue": {"live.messages", "exchange", "data"},
     "runs": OFFLINE | {"config"},
-    "cli": OFFLINE | {"config", "progress", "runs", "live"},
+    "cli": OFFLINE | {"config", "progress", "runs", "live", "sim_venue"},
 }
 """What a room may import beside itself and what everyone may."""
 
-WITHOUT_JAX = ("policy", "data", "strategies", "features", "tape", "config", "solve")
+WITHOUT_JAX = ("live", "sim_venue", "policy", "data", "strategies", "features", "tape", "config", "solve")
 
 
 def modules() -> list[Path]:
