@@ -5,8 +5,6 @@ the instrument and how the market was observed. Golden vectors, observations wit
 network, travel with the weights and are reproduced on every load.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,24 +15,14 @@ import numpy as np
 
 from jaxmm.errors import InputError
 from jaxmm.features.observation import OBSERVATION, observation
-from jaxmm.files import whole_folder
 from jaxmm.instrument import Instrument
 from jaxmm.policy.actions import Actions, from_description
-from jaxmm.policy.checks import (
-    FORMAT,
-    POLICY_FILE,
-    VERSION,
-    WEIGHTS_FILE,
-    check_actions,
-    check_golden,
-    check_hash,
-    check_names,
-    read_arrays,
-    read_bytes,
-    read_policy,
-)
-from jaxmm.policy.network import Network, network_from
+from jaxmm.policy.checks import check_actions, check_names
+from jaxmm.policy.folder import load_checked, write_checked
+from jaxmm.policy.network import Network
 from jaxmm.policy.types import Array, Quotes, View, within_position
+
+FORMAT = "jaxmm-policy"
 
 
 class Policy(NamedTuple):
@@ -83,19 +71,7 @@ class Bundle:
     @classmethod
     def load(cls, path: str | Path) -> "Bundle":
         """Reads and checks a bundle. Raises `InputError` saying what is missing, or differs from what it should be."""
-        path = Path(path)
-        facts = read_policy(path / POLICY_FILE)
-        weights = read_bytes(path / WEIGHTS_FILE)
-        try:
-            check_hash(weights, facts["sha256"][WEIGHTS_FILE])
-            arrays = read_arrays(weights)
-            bundle = _assemble(facts, arrays)
-            check_golden(bundle.policy.network, arrays)
-        except KeyError as error:
-            raise InputError(f"{path}: {error} is missing; export the policy again") from error
-        except (TypeError, ValueError) as error:  # an InputError is a ValueError
-            raise InputError(f"{path}: {error}") from error
-        return bundle
+        return load_checked(path, FORMAT, _assemble)
 
     def action(self, observation: np.ndarray) -> np.ndarray:
         """The greedy action, int32 or float32 [A], of one observation float32 [D]."""
@@ -134,7 +110,6 @@ def write_bundle(
     arrays = {**weights, "golden/observation": golden[0], "golden/output": golden[1]}
     facts = {
         "format": FORMAT,
-        "version": VERSION,
         "observation": list(OBSERVATION),
         "observing": asdict(observing),
         "normaliser": "clip((observation − normaliser/mean) / √(normaliser/var + eps), ±clip); numbers in network",
@@ -143,24 +118,11 @@ def write_bundle(
         "instrument": instrument.to_dict(),
         **asdict(provenance),
     }
-    with whole_folder(path, POLICY_FILE) as partial:
-        np.savez(partial / WEIGHTS_FILE, **arrays)  # type: ignore[arg-type]  # mypy takes an array for allow_pickle
-        sha256 = hashlib.sha256((partial / WEIGHTS_FILE).read_bytes()).hexdigest()
-        facts["sha256"] = {WEIGHTS_FILE: sha256}
-        (partial / POLICY_FILE).write_text(_json(facts), encoding="utf-8")
-        return Bundle.load(partial)
+    return write_checked(path, facts, arrays, Bundle.load)
 
 
-def _json(facts: dict[str, Any]) -> str:
-    try:
-        return json.dumps(facts, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    except (TypeError, ValueError) as error:
-        raise InputError(f"bundle: its facts are not plain finite values ({error})") from error
-
-
-def _assemble(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Bundle:
+def _assemble(facts: Mapping[str, Any], network: Network) -> Bundle:
     check_names(facts["observation"])
-    network = network_from(facts["network"], arrays)
     actions = from_description(facts["actions"])
     check_actions(actions, network)
     if len(network.mean) != len(OBSERVATION):

@@ -16,7 +16,7 @@ from jaxmm.features.observation import OBSERVATION
 from jaxmm.policy.actions import Actions, DiscreteActions
 from jaxmm.policy.network import Choice, Network
 
-FORMAT = "jaxmm-policy"
+FORMATS = {"jaxmm-policy": "a quoter", "jaxmm-model-policy": "a policy for a model with a known answer"}
 VERSION = 1
 POLICY_FILE = "policy.json"
 WEIGHTS_FILE = "weights.npz"
@@ -32,18 +32,31 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror}; a bundle holds {POLICY_FILE} and {WEIGHTS_FILE}") from error
 
 
-def read_policy(path: Path) -> dict[str, Any]:
-    """`policy.json`, if it is of this format and version."""
-    try:
-        facts = json.loads(read_bytes(path))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON ({error}); export the policy again") from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise InputError(f"{path}: not a policy of jaxmm; its format must be {FORMAT!r}")
+def policy_format(path: Path) -> str:
+    """The format of the bundle in a folder. Raises `InputError` where it is none of ours."""
+    return _facts(path / POLICY_FILE)["format"]
+
+
+def read_policy(path: Path, wanted: str) -> dict[str, Any]:
+    """`policy.json`, if it is of the format `wanted` and of this version."""
+    facts = _facts(path)
+    found = facts["format"]
+    if found != wanted:
+        raise InputError(f"{path}: {FORMATS[found]}, not {FORMATS[wanted]}")
     if facts.get("version") != VERSION:
         raise InputError(
             f"{path}: format version {facts.get('version')!r}, this program reads {VERSION}; export the policy again"
         )
+    return facts
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(read_bytes(path))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not JSON ({error}); export the policy again") from error
+    if not isinstance(facts, dict) or facts.get("format") not in FORMATS:
+        raise InputError(f"{path}: not a policy of jaxmm; its format must be one of {', '.join(FORMATS)}")
     return facts
 
 

@@ -61,14 +61,24 @@ class Judge(NamedTuple):
         """N."""
         return next(iter(self.solution.policy.actions.values())).shape[0]
 
+    def observed(self, env: Any, params: Any) -> np.ndarray:
+        """What `env` shows at every step and inventory, float32 [N, I, D]."""
+        over_states = jax.vmap(env.observe, in_axes=(None, 0, None))
+        over_steps = jax.vmap(over_states, in_axes=(0, None, None))
+        return np.asarray(over_steps(self._steps_of(params), jnp.asarray(self.states), params))
+
     def scores(self, learner: Learner, policies: Policy) -> list[Score]:
         """Exact scores of the greedy halves of policies [S, ...]."""
         return [self.solver.score(table) for table in self.tables(learner, policies)]
 
     def tables(self, learner: Learner, policies: Policy) -> np.ndarray:
         """The greedy halves of policies [S, ...] as tables, float64 [S, N, I, A]."""
-        steps, states = jnp.arange(self.steps, dtype=jnp.int32), jnp.asarray(self.states)
-        return np.asarray(_tables(learner, policies, steps, states), np.float64)
+        steps = self._steps_of(learner.env_params)
+        return np.asarray(_tables(learner, policies, steps, jnp.asarray(self.states)), np.float64)
+
+    def _steps_of(self, params: Any) -> jax.Array:
+        """The environment's steps at the times of the solution's rows, int32 [N]; a model of continuous time has more."""
+        return jnp.asarray(np.arange(self.steps) * int(params.steps) // self.steps, jnp.int32)
 
 
 @jax.jit
@@ -152,11 +162,12 @@ def _answer(
     if seed is not None and seed not in seeds:
         raise InputError(f"{run_dir}: no seed {seed} in this run; it has {', '.join(map(str, seeds))}")
     scores = judge.scores(learner, learner.policy(done.state))
-    rows = [{"seed": s, **_row(score, star)} for s, score in zip(seeds, scores, strict=True)]
+    rows = [{"seed": s, **row(score, star)} for s, score in zip(seeds, scores, strict=True)]
     told = min(rows, key=lambda row: row["J"]) if seed is None else rows[seeds.index(seed)]
     line = Records(run_dir).last()
     return {**told, "seeds": rows, "env_steps": line["env_steps"], "wall_s": line["wall_s"]}
 
 
-def _row(score: Score, star: float) -> dict[str, float]:
+def row(score: Score, star: float) -> dict[str, float]:
+    """What is said of a policy."""
     return {"J": score.mean, "sd": score.sd, "J_star": star, "ratio": score.mean / star}

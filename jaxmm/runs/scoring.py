@@ -12,6 +12,9 @@ import numpy as np
 from jaxmm.errors import InputError, nearest
 from jaxmm.features.market import FEATURES
 from jaxmm.markets.models import AvellanedaStoikov, CarteaJaimungalSteps, Model, model_of
+from jaxmm.policy.bundle import Bundle
+from jaxmm.policy.checks import POLICY_FILE, policy_format
+from jaxmm.policy.model_bundle import FORMAT as MODEL_FORMAT
 from jaxmm.policy.types import Quoter, View
 from jaxmm.runs.kept import CONFIG
 from jaxmm.runs.solving import scored
@@ -29,9 +32,9 @@ def score(target: str, model: str | None, settings: dict[str, Any], seed: int | 
     """The exact score of `target`, as plain values with "J", "sd", "J_star" and "ratio".
 
     Args:
-        target: a run's folder, one of the model's reference policies, a strategy's name, or closed-form quotes by name,
-            such as constant:0.955 (`jaxmm.solve.references`).
-        model: a model or preset; a run knows its own.
+        target: a run's folder, a bundle's, one of the model's reference policies, a strategy's name, or closed-form
+            quotes by name, such as constant:0.955 (`jaxmm.solve.references`).
+        model: a model or preset; a run, and a bundle that was trained on a model, know their own.
         settings: the model's parameters that differ, and, where the target is a strategy, its own.
         seed: which of a run's policies; the worst one if not given.
 
@@ -41,6 +44,10 @@ def score(target: str, model: str | None, settings: dict[str, Any], seed: int | 
         from jaxmm.runs.model_training import score_run
 
         return score_run(Path(target), None if model is None else model_of(model, settings), seed)
+    if (Path(target) / POLICY_FILE).exists() and policy_format(Path(target)) == MODEL_FORMAT:
+        from jaxmm.runs.model_bundles import score_bundle
+
+        return score_bundle(Path(target), None if model is None else model_of(model, settings))
     if model is None:
         raise InputError(f"score {target}: no run's folder; say on which model, such as --model rl-b")
     own, theirs = _divided(target, model, settings)
@@ -50,6 +57,8 @@ def score(target: str, model: str | None, settings: dict[str, Any], seed: int | 
         found = solution.scores[target]
     elif target in STRATEGIES:
         found = solver.score(table(strategy_for(target, own, theirs), own, solution.policy.states["inventory"]))
+    elif (Path(target) / POLICY_FILE).exists():
+        found = solver.score(table(Bundle.load(target), own, solution.policy.states["inventory"]))
     elif target.partition(":")[0] in REFERENCES:
         found = solver.score(reference_actions(own, target))
     else:
@@ -73,7 +82,10 @@ def strategy_for(name: str, model: Model, settings: dict[str, Any]) -> Strategy:
 
 
 def table(quoter: Quoter, model: Any, inventory: np.ndarray) -> np.ndarray:
-    """Depths [N, I, 2] that a quoter of ticks has around the mid of a book one tick wide; nan is no quote."""
+    """Depths [N, I, 2] that a quoter of ticks has around the mid of a book one tick wide; nan is no quote.
+
+    Its market features are all 0: on these models nothing but step and inventory matters.
+    """
     depths = np.full((model.N, len(inventory), 2), np.nan)
     for n in range(model.N):
         left = np.float32(1 - n / model.N)

@@ -7,6 +7,7 @@ import pytest
 
 from jaxmm.config import ModelConfig, load_task
 from jaxmm.errors import InputError
+from jaxmm.policy.bundle import Bundle
 from jaxmm.runs.kept import load_run
 from jaxmm.runs.model_training import learner_of, task_model
 from tests.commands import ROOT, answer, jaxmm, refusal
@@ -16,6 +17,11 @@ SMALL = """\
 model: {name: cj-dt, settings: {N: 8, Q: 2, sigma: 0.3, lam: 8, actions: [0.25, 0.75, 1.5]}}
 learner: {algorithm: tabular_q, num_envs: 64, num_steps: 64, epsilon_steps: 2.0e+5, epsilon_end: 0.2}
 train: {seeds: [0, 1], total_steps: 400000, validate_every: 50}
+"""
+PPO = """\
+model: {name: int-dt-b, settings: {N: 30, Q: 2}}
+learner: {algorithm: ppo, num_envs: 16, num_steps: 8, num_minibatches: 2, num_epochs: 1, hidden: [8], discount: 1.0}
+train: {seeds: [3, 4], total_steps: 512, validate_every: 4}
 """
 
 
@@ -27,6 +33,16 @@ def run(tmp_path_factory) -> Path:
     told = answer(jaxmm("train", folder / "small.yaml", "--out", folder / "run", "--json"))
     assert told["model"] == "cj-dt"
     return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    """A policy that has hardly learned, exported."""
+    folder = tmp_path_factory.mktemp("bundles")
+    (folder / "ppo.yaml").write_text(PPO)
+    answer(jaxmm("train", folder / "ppo.yaml", "--out", folder / "run", "--json"))
+    answer(jaxmm("export", folder / "run", "--seed", 4, "--out", folder / "bundle", "--json"))
+    return folder / "bundle"
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -59,6 +75,27 @@ def test_a_run_is_scored_on_another_market_too(run):
     own = answer(jaxmm("score", run, "--json"))
     assert told["J_star"] != own["J_star"]
     assert told["ratio"] < 1
+
+
+def test_a_bundle_scores_what_its_seed_scored(bundle):
+    run = answer(jaxmm("score", bundle.parent / "run", "--seed", 4, "--json"))
+    told = answer(jaxmm("score", bundle, "--json"))
+    assert told["model"] == "int-dt"
+    assert (told["J"], told["sd"]) == (run["J"], run["sd"])
+    assert told["J_star"] == run["J_star"]
+    other = answer(jaxmm("score", bundle, "--model", "int-dt-b", "--set", "N=30", "--set", "Q=3", "--json"))
+    assert other["J"] != told["J"]
+
+
+def test_a_bundle_of_another_model_or_kind_is_refused(bundle):
+    assert "its actions have shape (3,)" in refusal(jaxmm("score", bundle, "--model", "spm"))
+    with pytest.raises(InputError, match="a policy for a model with a known answer, not a quoter"):
+        Bundle.load(bundle)
+
+
+def test_a_table_has_no_bundle(run, tmp_path):
+    assert "ppo or dqn" in refusal(jaxmm("export", run, "--out", tmp_path / "bundle"))
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_reference_policies_and_strategies_have_exact_scores():
