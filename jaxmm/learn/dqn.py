@@ -27,6 +27,7 @@ class DQNConfig:
 
     num_envs: int = static(16)  # N
     num_steps: int = static(1)  # T
+    spread_starts: int = static(0)  # the first episodes begin up to so many random steps apart; 0 begins them together
     num_gradient_steps: int = static(1)  # after every T steps of the environments
     num_iterations: int = static(128)  # times all that in an update
     batch_size: int = static(128)  # B
@@ -138,7 +139,7 @@ class DQN:
         key, key_params, key_envs = jax.random.split(key, 3)
         entries, _, _ = spaces_of(self.env, self.env_params)
         params = self.network.init(key_params, jnp.zeros(entries))["params"]
-        runner = start(key_envs, self.env, self.env_params, self.config.num_envs)
+        runner = start(key_envs, self.env, self.env_params, self.config.num_envs, self.config.spread_starts)
         nothing = jnp.zeros(self.config.num_envs)
         example = Transition(
             runner.observation,

@@ -28,6 +28,7 @@ class PPOConfig:
 
     num_envs: int = static(256)  # N
     num_steps: int = static(32)  # T, steps of each environment an update
+    spread_starts: int = static(0)  # the first episodes begin up to so many random steps apart; 0 begins them together
     num_epochs: int = static(4)  # passes over the samples of an update
     num_minibatches: int = static(8)  # M, must divide N·T
     hidden: tuple[int, ...] = static((64, 64))  # layer widths of policy and of value
@@ -117,7 +118,7 @@ class PPO:
             optimiser=self.optimiser.init(params),
             observations=RunningStats.start((entries,)),
             returns=RunningStats.start(()),
-            runner=start(key_envs, self.env, self.env_params, self.config.num_envs),
+            runner=start(key_envs, self.env, self.env_params, self.config.num_envs, self.config.spread_starts),
             key=key,
             updates=jnp.zeros((), jnp.int32),
         )

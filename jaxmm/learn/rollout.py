@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmm.errors import InputError
 
@@ -54,18 +55,49 @@ def within(space: Any, action: jax.Array) -> jax.Array:
     return action if hasattr(space, "n") else jnp.clip(action, space.low, space.high)
 
 
-def start(key: jax.Array, env: Any, env_params: Any, num_envs: int) -> Runner:
-    """N fresh episodes."""
+def start(key: jax.Array, env: Any, env_params: Any, num_envs: int, spread_steps: int = 0) -> Runner:
+    """N fresh episodes, or ones that have begun: see `spread`."""
+    key_spread, key = jax.random.split(key) if spread_steps else (key, key)
     observation, state = jax.vmap(env.reset, in_axes=(0, None))(jax.random.split(key, num_envs), env_params)
     # Weak types (a plain Python 0 in an environment's first state) would turn strong in the first update and retrace.
     state = jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), state)
-    return Runner(
+    runner = Runner(
         observation.astype(jnp.float32),
         state,
         discounted_return=jnp.zeros(num_envs, jnp.float32),
         episode_return=jnp.zeros(num_envs, jnp.float32),
         episode_length=jnp.zeros(num_envs, jnp.int32),
     )
+    return spread(key_spread, env, env_params, runner, spread_steps) if spread_steps else runner
+
+
+def spread(key: jax.Array, env: Any, env_params: Any, runner: Runner, most: int) -> Runner:
+    """Each environment up to `most` − 1 uniformly random actions further on, not all the same.
+
+    Environments that begin together and have one horizon stay together: every update then sees one part of the horizon,
+    and has forgotten the end of it when the end comes round again.
+    """
+    space, num_envs = env.action_space(env_params), runner.observation.shape[0]
+    if not hasattr(space, "n") and not np.isfinite([space.low, space.high]).all():
+        raise InputError(f"{type(env).__name__} acts in {space!r}; starts cannot be spread by random actions in it")
+    key_ends, key_steps = jax.random.split(key)
+    ends = jax.random.randint(key_ends, (num_envs,), 0, most)
+
+    def act(key: jax.Array, observation: jax.Array) -> jax.Array:
+        del observation
+        return jax.vmap(space.sample)(jax.random.split(key, num_envs))
+
+    def walk(runner: Runner, step: tuple[jax.Array, jax.Array]) -> tuple[Runner, None]:
+        i, key = step
+        moved, _, _ = rollout(key, env, env_params, runner, act, 1, 1.0)
+        goes_on = i < ends
+        return jax.tree.map(
+            lambda new, old: jnp.where(goes_on.reshape(-1, *[1] * (new.ndim - 1)), new, old), moved, runner
+        ), None
+
+    walked, _ = jax.lax.scan(walk, runner, (jnp.arange(most), jax.random.split(key_steps, most)))
+    nothing = jnp.zeros(num_envs, jnp.float32)  # what random actions earned is not the policy's
+    return walked._replace(discounted_return=nothing, episode_return=nothing)
 
 
 def rollout(
