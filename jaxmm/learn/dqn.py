@@ -3,6 +3,7 @@
 Letters: N environments, T steps of each between gradient steps, B samples of one, D observation entries, A actions.
 """
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import optax
 from jaxmm.errors import InputError
 from jaxmm.learn.acting import Acting, Policy, acting_weights, describe
 from jaxmm.learn.config import annealed, check_between, check_positive, static
-from jaxmm.learn.networks import Params, QNetwork, check_network
+from jaxmm.learn.networks import Params, QNetwork, branch_sums, check_network
 from jaxmm.learn.normaliser import RunningStats
 from jaxmm.learn.replay import NStep, PrioritisedReplay, UniformReplay
 from jaxmm.learn.rollout import Metrics, Runner, Transition, mean_scores, rollout, spaces_of, start
@@ -36,6 +37,7 @@ class DQNConfig:
     n_step: int = static(3)  # n
     double: bool = static(True)  # the online network picks the next action, the target network values it
     dueling: bool = static(True)
+    branches: tuple[int, ...] = static(())  # choices of each part of an action, such as (7, 7) depths; () sees no parts
     hidden: tuple[int, ...] = static((64, 64))
     activation: str = static("tanh")  # "tanh" or "relu"
 
@@ -59,6 +61,8 @@ class DQNConfig:
         check_network(self.hidden, self.activation)
         check_between(self, 0, 1, "learning_rate", "discount", "target_rate", "correction_start")
         check_between(self, 0, 1, "epsilon_start", "epsilon_end")
+        if self.branches and not (self.dueling and min(self.branches) >= 1):
+            raise InputError(f"DQNConfig: branches is {self.branches!r}; counts of at least 1, and dueling must be on")
         row = self.num_envs * self.num_steps
         if self.replay_size % row:
             raise InputError(
@@ -118,7 +122,10 @@ class DQN:
         _, actions, continuous = spaces_of(self.env, self.env_params)
         if continuous:
             raise InputError(f"{type(self.env).__name__} acts continuously; DQN needs discrete actions, PPO takes both")
-        return QNetwork(self.config.hidden, self.config.activation, actions, self.config.dueling)
+        branches = self.config.branches
+        if branches and math.prod(branches) != actions:
+            raise InputError(f"branches are {branches}; their product must be the number of actions, {actions}")
+        return QNetwork(self.config.hidden, self.config.activation, actions, self.config.dueling, branches)
 
     @property
     def optimiser(self) -> optax.GradientTransformation:
@@ -189,7 +196,11 @@ class DQN:
     def acting(self, policy: Policy, seed: int) -> Acting:
         """What acts, of one seed of a policy with a leading seed axis, for the exporter."""
         description = describe(self, kind="q_network", head="q", dueling=self.config.dueling)
-        return Acting(description, acting_weights(policy, seed, "q_", "value_", "advantage_"))
+        weights = acting_weights(policy, seed, "q_", "value_", "advantage_")
+        if self.config.branches:  # sums of outputs are linear: one layer of all actions
+            sums = branch_sums(self.config.branches)
+            weights |= {name: weights[name] @ sums for name in ("advantage_out/kernel", "advantage_out/bias")}
+        return Acting(description, weights)
 
     def _apply(self, params: Params, normalised: jax.Array) -> jax.Array:
         return self.network.apply({"params": params}, normalised)

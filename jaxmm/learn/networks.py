@@ -6,12 +6,14 @@ a value output (Andrychowicz et al. 2021, "What matters in on-policy reinforceme
 with few cores a QR decomposition batched over seeds can wait for ever on the thread pool that it runs on.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.linen.initializers import Initializer, variance_scaling, zeros
 
 from jaxmm.errors import InputError, nearest
@@ -67,13 +69,16 @@ class ActorCritic(nn.Module):
 class QNetwork(nn.Module):
     """Action values. Layers `q_0` … then `q_out`, or `value_out` and `advantage_out` where dueling.
 
-    Dueling: q = v + a − mean(a) (Wang et al. 2016, eq. 9).
+    Dueling: q = v + a − mean(a) (Wang et al. 2016, eq. 9). Where an action is a choice in each of some branches, such
+    as a depth on either side, a is a sum over them (Tavakoli et al. 2018, "Action branching architectures"): each
+    sample then teaches all actions that share a choice with it.
     """
 
     hidden: tuple[int, ...]
     activation: str
     actions: int  # A
     dueling: bool
+    branches: tuple[int, ...] = ()  # choices in each; their product is A. Empty for one branch of A choices
 
     @nn.compact
     def __call__(self, observation: jax.Array) -> jax.Array:
@@ -82,5 +87,14 @@ class QNetwork(nn.Module):
         if not self.dueling:
             return nn.Dense(self.actions, kernel_init=scaled(1.0), name="q_out")(torso)
         value = nn.Dense(1, kernel_init=scaled(1.0), name="value_out")(torso)
-        advantage = nn.Dense(self.actions, kernel_init=scaled(1.0), name="advantage_out")(torso)
+        outputs = sum(self.branches) or self.actions
+        advantage = nn.Dense(outputs, kernel_init=scaled(1.0), name="advantage_out")(torso)
+        if self.branches:
+            advantage = advantage @ branch_sums(self.branches)
         return value + advantage - jnp.mean(advantage, axis=-1, keepdims=True)
+
+
+def branch_sums(branches: tuple[int, ...]) -> np.ndarray:
+    """Which choices of all branches an action takes, float32 [Σ branches, A] of 0 and 1; the last branch runs fastest."""
+    chosen = np.unravel_index(np.arange(math.prod(branches)), branches)
+    return np.concatenate([np.eye(size, dtype=np.float32)[:, i] for size, i in zip(branches, chosen, strict=True)])

@@ -15,6 +15,7 @@ LEARNERS = [
     PPO(AIM, MATCH, PPO_CONFIG),
     DQN(PROBE, MATCH, DQNConfig(hidden=(8,), dueling=False)),
     DQN(PROBE, MATCH, DQNConfig(hidden=(8,), dueling=True)),
+    DQN(PROBE, MATCH, DQNConfig(hidden=(8,), branches=(1, 2))),
 ]
 
 
@@ -33,7 +34,7 @@ def outputs(acting: Acting, observation: np.ndarray) -> np.ndarray:
     return dense(x, "value_out") + advantage - advantage.mean(-1, keepdims=True)
 
 
-@pytest.mark.parametrize("learner", LEARNERS, ids=["categorical", "gaussian", "q", "dueling"])
+@pytest.mark.parametrize("learner", LEARNERS, ids=["categorical", "gaussian", "q", "dueling", "branches"])
 def test_what_acts_is_whole_in_numpy_and_is_of_the_seed_that_was_asked(learner):
     key = jax.random.key(0)
     init = jax.vmap(lambda key: learner.network.init(key, jnp.zeros(1))["params"])

@@ -6,7 +6,7 @@ from scipy import stats
 
 from jaxmm.errors import InputError
 from jaxmm.learn.distributions import Categorical, DiagonalGaussian
-from jaxmm.learn.networks import ActorCritic, QNetwork, check_network
+from jaxmm.learn.networks import ActorCritic, QNetwork, branch_sums, check_network
 
 
 def layers(network, entries: int = 3) -> set[str]:
@@ -28,6 +28,16 @@ def test_dueling_values_average_to_the_state_value():
     torso = jnp.tanh(x @ variables["params"]["q_0"]["kernel"] + variables["params"]["q_0"]["bias"])
     value = torso @ variables["params"]["value_out"]["kernel"] + variables["params"]["value_out"]["bias"]
     np.testing.assert_allclose(network.apply(variables, x).mean(), value[0], rtol=1e-5)
+
+
+def test_an_action_s_advantage_is_the_sum_of_its_choices():
+    network = QNetwork((4,), "tanh", 6, True, (2, 3))
+    variables = jax.jit(network.init)(jax.random.key(0), jnp.zeros(2))
+    assert variables["params"]["advantage_out"]["kernel"].shape == (4, 5)
+    values = np.asarray(network.apply(variables, jnp.array([0.3, -0.7]))).reshape(2, 3)
+    np.testing.assert_allclose(values[1] - values[0], np.full(3, values[1, 0] - values[0, 0]), atol=1e-6)
+    np.testing.assert_allclose(values[:, 2] - values[:, 0], np.full(2, values[0, 2] - values[0, 0]), atol=1e-6)
+    assert branch_sums((2, 3))[:, 4].tolist() == [0, 1, 0, 1, 0]
 
 
 def test_a_fresh_policy_prefers_no_action():
