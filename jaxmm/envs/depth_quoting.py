@@ -114,7 +114,7 @@ class DepthQuoting(StartsAlike[DepthState, DepthParams], Tabulated[DepthState, D
         return Box(-jnp.inf, jnp.inf, (OBSERVED + len(signals),))
 
     def observe(self, step: Array, inventory: Array, params: DepthParams) -> Array:
-        """Float32 [4]: the clock, q, and what the nearness of the end adds to both.
+        """Float32 [6]: the clock, q, q², and what the nearness of the end adds to them.
 
         Raises `InputError` where the market has signals of its own: step and inventory do not tell all then.
         """

@@ -100,13 +100,14 @@ class Internalising(Tabulated[State, Params]):
         return client_probability(depth, params.rate, params.a, params.b)
 
     def observe(self, step: Array, inventory: Array, params: Params) -> Array:
-        """Share of the horizon left, share of the inventory limit used, nearness of the end, its product with that.
+        """Shares of the horizon left and of the inventory limit used, its square, nearness of the end, its products.
 
-        float32 [4]. The last step decides on its own about 5 % of INT-DT-B's worth, and a clock shows it to nobody.
+        float32 [6]. The last step decides on its own about 5 % of INT-DT-B's worth, and a clock shows it to nobody.
         """
         left, near = clock(step, params.steps)
         share = inventory.astype(jnp.float32) / params.max_inventory.astype(jnp.float32)
-        return jnp.stack([left, share, near, near * share])
+        square = jnp.square(share)
+        return jnp.stack([left, share, square, near, near * share, near * square])
 
     def decode(self, action: Array, params: Params) -> Array:
         """Hedge in whole lots, bid depth and ask depth on the grid; float32 [3]."""
@@ -120,7 +121,7 @@ class Internalising(Tabulated[State, Params]):
     def observation_space(self, params: Params) -> Box:
         """Shares."""
         del params
-        return Box(-1.0, 1.0, (4,))
+        return Box(-1.0, 1.0, (6,))
 
 
 INTERNALISING = Internalising()  # one object, since environments are compared by identity

@@ -83,12 +83,12 @@ class SpmQuoting(StartsAlike[SpmState, SpmParams], Tabulated[SpmState, SpmParams
         return self.quotes.space
 
     def observation_space(self, params: SpmParams) -> Box:
-        """The clock, q, and what the nearness of the end adds to both."""
+        """The clock, q, q², and what the nearness of the end adds to them."""
         del params
         return Box(-2.0, 2.0, (OBSERVED,))
 
     def observe(self, step: Array, inventory: Array, params: SpmParams) -> Array:
-        """Float32 [4]: the clock, q, and what the nearness of the end adds to both."""
+        """Float32 [6]: the clock, q, q², and what the nearness of the end adds to them."""
         return jnp.stack(observed(step, params.steps, inventory / params.limit))
 
     def decode(self, action: Array, params: SpmParams) -> Array:
