@@ -125,16 +125,18 @@ def reference_of(tape: Tape, latency: Latency, model: FillModel, order_type: Ord
 
 def prepare(tape: Tape, latency: Latency) -> replay.Replay:
     """The tape for the engine, its events padded to their full number so that every tape has one shape."""
-    prepared = replay.replay_of(tape, latency)
-    missing = tape.events + MOST_BLOCK - prepared.events.shape[0]
-    rest = jnp.broadcast_to(prepared.events[-1], (missing, 6))
-    return prepared.replace(prompt=False, one_arrival=False, events=jnp.concatenate([prepared.events, rest]))
+    return padded(replay.replay_of(tape, latency), tape).replace(prompt=False, one_arrival=False)
 
 
-@jax.jit
-@jax.vmap
-def run_engine(prepared: replay.Replay, table: Table, rules: Rules) -> replay.Step:
-    """The engine under tables of quotes, batched: `Step` of arrays [B, D − 1], entry k − 1 known at decision k."""
+def padded(prepared: replay.Replay, tape: Tape) -> replay.Replay:
+    """With as many rows as the tape has events, by numpy: jax would compile the padding for every length."""
+    events = np.asarray(prepared.events)
+    missing = tape.events + MOST_BLOCK - len(events)
+    return prepared.replace(events=jnp.asarray(np.concatenate([events, np.repeat(events[-1:], missing, axis=0)])))
+
+
+def run(prepared: replay.Replay, table: Table, rules: Rules) -> replay.Step:
+    """The engine under a table of quotes: `Step` of arrays [D − 1], entry k − 1 known at decision k."""
 
     def body(carry, k):
         venue, position = carry
@@ -146,6 +148,12 @@ def run_engine(prepared: replay.Replay, table: Table, rules: Rules) -> replay.St
     return jax.lax.scan(body, start, jnp.arange(table.bid.shape[0] - 1, dtype=jnp.int32))[1]
 
 
+run_engine = jax.jit(jax.vmap(run))
+"""A batch of markets, each with its own table and rules."""
+run_rules = jax.jit(jax.vmap(run, in_axes=(None, None, 0)))
+"""One market and one table under a batch of rules: its events are read once for all of them."""
+
+
 def stack(trees: list) -> Any:
-    """A list of pytrees as one with a leading batch axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
+    """A list of pytrees as one with a leading batch axis, by numpy: jax would compile the stacking of each shape."""
+    return jax.tree.map(lambda *leaves: jnp.asarray(np.stack([np.asarray(leaf) for leaf in leaves])), *trees)

@@ -16,6 +16,7 @@ from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel, OrderType
 from jaxmm.policy.types import Quotes
 from tests.exchange.ladders import Case, LadderTable, random_case, reference_run
+from tests.exchange.streams import padded
 
 
 @partial(jax.jit, static_argnums=3)
@@ -34,7 +35,7 @@ def engine_run(case: Case, *, general: bool = False) -> Step:
     """The engine's answer to a case, in float64 where its model needs floats."""
     orders = case.ladders.bid.shape[1]
     with jax.enable_x64(case.model.queue.probabilistic):
-        prepared = replay_of(case.tape, case.latency, 40, Reading(block=4), case.limits)
+        prepared = padded(replay_of(case.tape, case.latency, 40, Reading(block=4), case.limits), case.tape)
         if general:
             prepared = prepared.replace(prompt=False, one_arrival=False)
         rules = Rules.of(case.model, case.order_type, orders)
