@@ -12,7 +12,7 @@ from jaxmm.exchange.rules import Rules
 from jaxmm.exchange.types import FillModel, OrderType, QueueModel
 from jaxmm.strategies.skewed import SkewedSpread
 from jaxmm.tape.tape import Tape
-from tests.exchange.streams import Table, run_engine, run_reference, stack
+from tests.exchange.streams import Table, run_reference, run_rules, stack
 
 MODELS = [FillModel(queue, partial) for queue in QueueModel if not queue.probabilistic for partial in (False, True)]
 LATENCY = Latency(10_000_000, 10_000_000)
@@ -36,8 +36,7 @@ def test_the_engine_fills_what_the_plain_venue_fills_on_a_recording(recorded, ki
     table = quotes_near(tape, 1)
     prepared = replay.replay_of(tape, LATENCY, levels=500)
     rules = stack([Rules.of(model, kind) for model in MODELS])
-    batch = stack([prepared] * len(MODELS))
-    steps = jax.tree.map(np.asarray, run_engine(batch, stack([table] * len(MODELS)), rules))
+    steps = jax.tree.map(np.asarray, run_rules(prepared, table, rules))
     for i, model in enumerate(MODELS):
         run = run_reference(tape, table, LATENCY, model, kind is OrderType.POST_ONLY)
         assert steps.outside[i].sum() == 0
