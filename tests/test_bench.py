@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMAND = (sys.executable, "scripts/bench_main.py", "--tiny", "--synthetic")
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONWARNINGS": "default"}  # of a process of its own, as users run it
+def bench(quick: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **quick, "PYTHONWARNINGS": "default"}  # of a process of its own, as users run it
     return subprocess.run([*COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def test_the_bench_prints_a_table_and_writes_its_figures(tmp_path):
+def test_the_bench_prints_a_table_and_writes_its_figures(quick, tmp_path):
     sections = "import,environment,training,bundle,start-up,models"  # the peer has a test of its own
-    done = bench("--json", str(tmp_path / "bench.json"), "--sections", sections)
+    done = bench(quick, "--json", str(tmp_path / "bench.json"), "--sections", sections)
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "bench.json").read_text())
     assert {"device", "processor", "cores", "jax", "date"} <= written["machine"].keys()
@@ -36,8 +36,8 @@ def test_the_bench_prints_a_table_and_writes_its_figures(tmp_path):
     assert figures["bundle, ppo", "JAX modules loaded"]["median"] == 0
 
 
-def test_an_unknown_section_is_refused_with_the_names_that_there_are():
-    done = bench("--sections", "envronment")
+def test_an_unknown_section_is_refused_with_the_names_that_there_are(quick):
+    done = bench(quick, "--sections", "envronment")
     assert done.returncode == 2
     assert "'envronment'" in done.stderr
     assert "environment" in done.stderr

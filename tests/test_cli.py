@@ -22,14 +22,6 @@ LONG = ("--set", "train.total_steps=960", "--set", "train.checkpoint_every=2")
 """30 updates with many checkpoints: seconds, so that there is time to stop it."""
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of a process that compiles cheaply, and once only."""
-    cache = tmp_path_factory.mktemp("compiled")
-    least = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
-    return {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_COMPILATION_CACHE_DIR": str(cache), **least}
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_s_help_has_an_example_of_itself(command):
     done = jaxmm(*command, "--help")

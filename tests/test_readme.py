@@ -1,6 +1,7 @@
 """What the README tells its reader to type works, as it stands there."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -17,15 +18,21 @@ def block(language: str, containing: str) -> str:
     return found
 
 
+def run(script: str, environment: dict[str, str]) -> str:
+    """What a block of commands prints on stdout."""
+    more = {"cwd": ROOT, "env": os.environ | environment}
+    done = subprocess.run(["bash", "-euc", script], **more, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
-def out(shared_data, tmp_path_factory) -> Path:
+def out(shared_data, quick, tmp_path_factory) -> Path:
     """The folder left by the loop in the README, run on fewer training steps."""
     folder = tmp_path_factory.mktemp("readme") / "my"
     script = block("sh", "jaxmm data import").replace("runs/my STEPS=200000", f"{folder} STEPS=5000")
     assert str(folder) in script
-    script = script.replace("../shared/data", str(shared_data))
-    done = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run(script.replace("../shared/data", str(shared_data)), quick)
     return folder
 
 
@@ -40,20 +47,18 @@ def test_the_loop_on_a_recording_runs_as_written(out):
         assert (out / left).is_file(), left
 
 
-def test_the_lines_on_a_known_optimum_run_as_written(tmp_path):
+def test_the_lines_on_a_known_optimum_run_as_written(quick, tmp_path):
     script = block("sh", "jaxmm solve").replace("runs/rl_b STEPS=7800000", f"{tmp_path / 'run'} STEPS=20000")
     assert str(tmp_path) in script
-    done = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "J* 6.763948547" in done.stdout
-    assert 0 < json.loads(done.stdout.splitlines()[-1])["J_star"] - 6.763948 < 1e-6
+    told = run(script, quick)
+    assert "J* 6.763948547" in told
+    assert 0 < json.loads(told.splitlines()[-1])["J_star"] - 6.763948 < 1e-6
 
 
-def test_the_python_example_runs_as_written(out):
+def test_the_python_example_runs_as_written(out, quick):
     code = block("python", "Tape.open").replace("runs/my", str(out))
-    done = subprocess.run(
-        [ROOT / ".venv/bin/python", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    more = {"cwd": ROOT, "env": os.environ | quick}
+    done = subprocess.run([ROOT / ".venv/bin/python", "-c", code], **more, capture_output=True, text=True, check=False)
     assert re.match(r"-?\d+\.\d+ before fees, from [1-9]\d* fills\n", done.stdout), done.stdout + done.stderr
 
 

@@ -30,14 +30,6 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory) -> dict[str, str]:
-    """Environment of a process that compiles cheaply, and once only."""
-    cache = tmp_path_factory.mktemp("compiled")
-    least = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
-    return {"XLA_FLAGS": "--xla_backend_optimization_level=0", "JAX_COMPILATION_CACHE_DIR": str(cache), **least}
-
-
 def sweep_of(tape: Path, *options: object) -> list[object]:
     return ["backtest", "skewed_spread", "--tape", tape, "--latency", "10ms", *options]
 

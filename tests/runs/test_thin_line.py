@@ -18,12 +18,12 @@ from tests.commands import ROOT
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, quick: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("lines")
     script = Path(__file__).with_name("thin_line.py")
-    cheap = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "PYTHONPATH": str(ROOT), "JAXMM_DEBUG": "1"}
+    debugged = {**quick, "PYTHONPATH": str(ROOT), "JAXMM_DEBUG": "1"}
     done = subprocess.run(
-        [sys.executable, "-W", "error", script, folder], env=os.environ | cheap, capture_output=True, text=True
+        [sys.executable, "-W", "error", script, folder], env=os.environ | debugged, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return folder
