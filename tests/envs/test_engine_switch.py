@@ -15,6 +15,7 @@ from jaxmm.exchange.window import WindowReplay
 from jaxmm.exchange.window_waiting import WaitingReplay
 from jaxmm.runs.task import env_params_of
 
+QUICK = {"xla_backend_optimization_level": 0}  # compiling takes longer than playing
 ACTIONS = {"kind": "discrete", "bid_offsets": [-1, 0, 1, 3], "ask_offsets": [-1, 0, 2], "lots": [1, 2]}
 
 
@@ -23,7 +24,7 @@ def configured(**venue):
     return parse_config({"market": {"kind": "synthetic"}, "env": env, "venue": venue}, "tests")
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 def episodes(size, params):
     """`size` environments of random actions from random starts: observations, rewards, scores."""
     env = MarketMaking()
