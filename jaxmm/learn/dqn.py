@@ -15,7 +15,7 @@ import optax
 from jaxmm.errors import InputError
 from jaxmm.learn.acting import Acting, Policy, acting_weights, describe
 from jaxmm.learn.config import annealed, check_between, check_positive, static
-from jaxmm.learn.networks import Params, QNetwork, branch_sums, check_network
+from jaxmm.learn.networks import Params, QNetwork, averaged, branch_sums, check_network
 from jaxmm.learn.normaliser import RunningStats
 from jaxmm.learn.replay import NStep, PrioritisedReplay, UniformReplay
 from jaxmm.learn.rollout import Metrics, Runner, Transition, mean_scores, rollout, spaces_of, start
@@ -43,6 +43,7 @@ class DQNConfig:
 
     learning_rate: float = 5e-4
     anneal_steps: float | None = None  # environment steps over which the learning rate falls to 0; None keeps it
+    average_rate: float = 1.0  # of the latest weights in those that are judged and exported, a gradient step
     normaliser_steps: float | None = None  # environment steps that observations and rewards are measured for; None: all
     discount: float = 0.99  # γ
     max_grad_norm: float = 10.0
@@ -59,7 +60,7 @@ class DQNConfig:
         counts = ("num_envs", "num_steps", "num_gradient_steps", "num_iterations", "batch_size", "n_step")
         check_positive(self, *counts, "replay_size", "learning_starts")
         check_network(self.hidden, self.activation)
-        check_between(self, 0, 1, "learning_rate", "discount", "target_rate", "correction_start")
+        check_between(self, 0, 1, "learning_rate", "discount", "target_rate", "average_rate", "correction_start")
         check_between(self, 0, 1, "epsilon_start", "epsilon_end")
         if self.branches and not (self.dueling and min(self.branches) >= 1):
             raise InputError(f"DQNConfig: branches is {self.branches!r}; counts of at least 1, and dueling must be on")
@@ -81,6 +82,7 @@ class Learnt(NamedTuple):
 
     params: Params
     target: Params
+    average: Params  # running average of `params` (Polyak & Juditsky 1992): what is judged and exported
     optimiser: optax.OptState
     gradient_steps: jax.Array  # int32 []
 
@@ -157,9 +159,9 @@ class DQN:
             runner.observation,
             nothing,
         )
-        target = jax.tree.map(jnp.copy, params)
+        target, average = (jax.tree.map(jnp.copy, params) for _ in range(2))
         return DQNState(
-            learnt=Learnt(params, target, self.optimiser.init(params), jnp.zeros((), jnp.int32)),
+            learnt=Learnt(params, target, average, self.optimiser.init(params), jnp.zeros((), jnp.int32)),
             replay=self.replay.init(example),
             observations=RunningStats.start((entries,)),
             returns=RunningStats.start(()),
@@ -177,8 +179,8 @@ class DQN:
         return state, {**scores, **{name: jnp.mean(value) for name, value in metrics.items()}}
 
     def policy(self, state: DQNState) -> Policy:
-        """The part of the state that acts."""
-        return Policy(state.learnt.params, state.observations)
+        """The part of the state that acts when all is learned, and is judged."""
+        return Policy(state.learnt.average, state.observations)
 
     def greedy(self, policy: Policy, observation: jax.Array) -> jax.Array:
         """The action of highest value at raw observations [..., D], int32 [...]."""
@@ -208,7 +210,7 @@ class DQN:
     def _explore(self, state: DQNState, key: jax.Array, observation: jax.Array) -> jax.Array:
         """ε-greedy actions [N]."""
         key_whether, key_which = jax.random.split(key)
-        greedy = self.greedy(self.policy(state), observation)
+        greedy = self.greedy(Policy(state.learnt.params, state.observations), observation)
         explores = jax.random.uniform(key_whether, greedy.shape) < self._epsilon(state)
         return jnp.where(explores, jax.random.randint(key_which, greedy.shape, 0, self.network.actions), greedy)
 
@@ -260,7 +262,8 @@ class DQN:
         step, optimiser = self.optimiser.update(gradient, before.optimiser)
         rate = annealed(self.config.learning_rate, self.config.anneal_steps, self._steps(state))
         params = jax.tree.map(lambda p, s: p - rate * s, before.params, step)
-        moved = Learnt(params, self._target(before, params), optimiser, before.gradient_steps + 1)
+        average = averaged(before.average, params, self.config.average_rate)
+        moved = Learnt(params, self._target(before, params), average, optimiser, before.gradient_steps + 1)
         ready = self._steps(state) >= self.config.learning_starts
         learnt = jax.tree.map(lambda new, old: jnp.where(ready, new, old), moved, before)
         state = state._replace(learnt=learnt, replay=self.replay.learnt(state.replay, drawn, error))

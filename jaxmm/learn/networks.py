@@ -95,6 +95,11 @@ class QNetwork(nn.Module):
 
 
 def branch_sums(branches: tuple[int, ...]) -> np.ndarray:
-    """Which choices of all branches an action takes, float32 [Σ branches, A] of 0 and 1; the last branch runs fastest."""
+    """Which choices of all branches an action takes, float32 [Σ branches, A] of 0, 1; the last branch runs fastest."""
     chosen = np.unravel_index(np.arange(math.prod(branches)), branches)
     return np.concatenate([np.eye(size, dtype=np.float32)[:, i] for size, i in zip(branches, chosen, strict=True)])
+
+
+def averaged(average: Params, params: Params, rate: jax.Array | float) -> Params:
+    """(1 − rate)·average + rate·params, layer by layer; a rate of 1 gives `params` exactly."""
+    return jax.tree.map(lambda old, new: (1 - rate) * old + rate * new, average, params)

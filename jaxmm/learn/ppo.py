@@ -16,7 +16,7 @@ from jaxmm.errors import InputError
 from jaxmm.learn.acting import Acting, Policy, acting_weights, describe
 from jaxmm.learn.advantage import generalised_advantage
 from jaxmm.learn.config import annealed, check_between, check_positive, static
-from jaxmm.learn.networks import ActorCritic, Params, check_network
+from jaxmm.learn.networks import ActorCritic, Params, averaged, check_network
 from jaxmm.learn.normaliser import RunningStats
 from jaxmm.learn.rollout import Metrics, Runner, Transition, mean_scores, rollout, spaces_of, start, within
 
@@ -36,6 +36,7 @@ class PPOConfig:
 
     learning_rate: float = 3e-4
     anneal_steps: float | None = None  # environment steps over which the learning rate falls to 0; None keeps it
+    average_rate: float = 1.0  # of the latest weights in those that are judged and exported, an update; 1: only them
     normaliser_steps: float | None = None  # environment steps that observations and rewards are measured for; None: all
     discount: float = 0.99  # γ
     trace_decay: float = 0.95  # λ of generalised advantage estimation
@@ -50,7 +51,7 @@ class PPOConfig:
     def __post_init__(self) -> None:
         check_positive(self, "num_envs", "num_steps", "num_epochs", "num_minibatches")
         check_network(self.hidden, self.activation)
-        check_between(self, 0, 1, "discount", "trace_decay", "learning_rate", "clip")
+        check_between(self, 0, 1, "discount", "trace_decay", "learning_rate", "clip", "average_rate")
         if self.num_envs * self.num_steps % self.num_minibatches:
             raise InputError(
                 f"PPOConfig: num_envs·num_steps is {self.num_envs * self.num_steps}; "
@@ -62,6 +63,7 @@ class PPOState(NamedTuple):
     """All that an update changes, for one seed."""
 
     params: Params
+    average: Params  # running average of `params` (Polyak & Juditsky 1992): what is judged and exported
     optimiser: optax.OptState
     observations: RunningStats  # [D]
     returns: RunningStats  # [], of discounted returns
@@ -115,6 +117,7 @@ class PPO:
             params = {**params, "log_std": params["log_std"] + self.config.initial_log_std}
         return PPOState(
             params=params,
+            average=jax.tree.map(jnp.copy, params),
             optimiser=self.optimiser.init(params),
             observations=RunningStats.start((entries,)),
             returns=RunningStats.start(()),
@@ -132,7 +135,9 @@ class PPO:
             self.env,
             self.env_params,
             state.runner,
-            lambda key, observation: self._distribution(self.policy(state), observation).sample(key),
+            lambda key, observation: self._distribution(Policy(state.params, state.observations), observation).sample(
+                key
+            ),
             config.num_steps,
             config.discount,
         )
@@ -151,12 +156,13 @@ class PPO:
         metrics = {name: jnp.mean(value) for name, value in losses.items()}
         metrics["explained_variance"] = 1 - jnp.var(samples.target - samples.value) / (jnp.var(samples.target) + 1e-8)
         metrics["learning_rate"] = self._learning_rate(state.updates)
-        state = state._replace(params=params, optimiser=optimiser, updates=state.updates + 1)
+        average = averaged(state.average, params, config.average_rate)
+        state = state._replace(params=params, average=average, optimiser=optimiser, updates=state.updates + 1)
         return state, {**mean_scores(sums, self.steps_per_update), **metrics}
 
     def policy(self, state: PPOState) -> Policy:
-        """The part of the state that acts."""
-        return Policy(state.params, state.observations)
+        """The part of the state that acts when all is learned, and is judged."""
+        return Policy(state.average, state.observations)
 
     def greedy(self, policy: Policy, observation: jax.Array) -> jax.Array:
         """The action without exploration at raw observations [..., D], within the action space."""

@@ -77,7 +77,7 @@ class Judge(NamedTuple):
         return np.asarray(_tables(learner, policies, steps, jnp.asarray(self.states)), np.float64)
 
     def _steps_of(self, params: Any) -> jax.Array:
-        """The environment's steps at the times of the solution's rows, int32 [N]; a model of continuous time has more."""
+        """The environment's steps at the times of the solution's rows, int32 [N]; one of continuous time has more."""
         return jnp.asarray(np.arange(self.steps) * int(params.steps) // self.steps, jnp.int32)
 
 

@@ -122,11 +122,18 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         ({"replay_size": 1001}, "multiple of num_envs"),
         ({"learning_starts": 8}, "learning_starts is 8; it must be at least 64"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"branches": (2, 3), "dueling": False}, "dueling must be on"),
+        ({"average_rate": 2.0}, "average_rate is 2.0"),
     ],
 )
 def test_impossible_settings_are_refused(wrong, sentence):
     with pytest.raises(InputError, match=sentence):
         DQNConfig(**wrong)
+
+
+def test_branches_that_do_not_make_the_actions_are_refused():
+    with pytest.raises(InputError, match="their product must be the number of actions, 2"):
+        _ = DQN(PROBE, MATCH, dataclasses.replace(FULL, branches=(2, 2))).network
 
 
 def test_a_continuous_action_space_is_refused():

@@ -6,7 +6,7 @@ from scipy import stats
 
 from jaxmm.errors import InputError
 from jaxmm.learn.distributions import Categorical, DiagonalGaussian
-from jaxmm.learn.networks import ActorCritic, QNetwork, branch_sums, check_network
+from jaxmm.learn.networks import ActorCritic, QNetwork, averaged, branch_sums, check_network
 
 
 def layers(network, entries: int = 3) -> set[str]:
@@ -38,6 +38,15 @@ def test_an_action_s_advantage_is_the_sum_of_its_choices():
     np.testing.assert_allclose(values[1] - values[0], np.full(3, values[1, 0] - values[0, 0]), atol=1e-6)
     np.testing.assert_allclose(values[:, 2] - values[:, 0], np.full(2, values[0, 2] - values[0, 0]), atol=1e-6)
     assert branch_sums((2, 3))[:, 4].tolist() == [0, 1, 0, 1, 0]
+
+
+def test_an_average_of_rate_one_is_the_last_to_the_bit_and_else_forgets_at_its_rate():
+    steps = [{"w": jnp.float32(x)} for x in (0.1, 0.7, -3.3)]
+    last, slow = steps[0], steps[0]
+    for step in steps[1:]:
+        last, slow = averaged(last, step, 1.0), averaged(slow, step, 0.25)
+    assert last["w"] == steps[-1]["w"]
+    np.testing.assert_allclose(slow["w"], 0.75 * (0.75 * 0.1 + 0.25 * 0.7) + 0.25 * -3.3, rtol=1e-6)
 
 
 def test_a_fresh_policy_prefers_no_action():

@@ -151,6 +151,16 @@ def test_values_in_units_of_reward_stay_when_the_unit_moves():
     np.testing.assert_allclose(raw(after), raw(state), rtol=1e-5)
 
 
+def test_what_is_judged_is_a_running_average_of_what_explores():
+    learner = PPO(PROBE, MATCH, dataclasses.replace(QUICK, average_rate=0.25))
+    before = learner.init(jax.random.key(0))
+    after, _ = update(learner, jax.tree.map(jnp.copy, before))
+    judged, explores, first = (tree["actor_out"]["kernel"] for tree in (after.average, after.params, before.params))
+    assert np.abs(explores - first).max() > 0
+    np.testing.assert_allclose(judged, 0.75 * first + 0.25 * explores, atol=1e-7)
+    assert learner.policy(after).params is after.average
+
+
 def test_scales_stay_from_the_start_where_nothing_is_measured():
     learner = PPO(PROBE, LATER_REWARD, dataclasses.replace(QUICK, normaliser_steps=0.0))
     after, _ = update(learner, learner.init(jax.random.key(0)))
