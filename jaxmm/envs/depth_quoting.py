@@ -59,12 +59,14 @@ class DepthQuoting(StartsAlike[DepthState, DepthParams], Tabulated[DepthState, D
         arrivals: what brings market orders.
         fills: which of them reach a quote.
         quotes: what an action means in depths.
+        each: inventories of −each … each have an entry of their own in the observation; 0 shows none so.
     """
 
     mids: tuple[MidProcess, ...]
     arrivals: Arrivals
     fills: FillFunction
     quotes: Scale
+    each: int = 0
 
     def reset_env(self, key: Array, params: DepthParams) -> tuple[Array, DepthState]:
         """Flat, at the starting mid."""
@@ -111,14 +113,14 @@ class DepthQuoting(StartsAlike[DepthState, DepthParams], Tabulated[DepthState, D
         """Time left, inventory and their product near the end, then the signals of the components."""
         _, state = jax.eval_shape(self.reset_env, jax.random.key(0), params)
         signals = jax.eval_shape(self._signals, state, params)
-        return Box(-jnp.inf, jnp.inf, (OBSERVED + len(signals),))
+        return Box(-jnp.inf, jnp.inf, (self._entries + len(signals),))
 
     def observe(self, step: Array, inventory: Array, params: DepthParams) -> Array:
-        """Float32 [6]: the clock, q, q², and what the nearness of the end adds to them.
+        """Float32 [6]: the clock, q, q², and what the nearness of the end adds to them; then `each` inventory.
 
         Raises `InputError` where the market has signals of its own: step and inventory do not tell all then.
         """
-        if self.observation_space(params).shape != (OBSERVED,):
+        if self.observation_space(params).shape != (self._entries,):
             raise InputError("the market has signals of its own; its policies are not tables over step and inventory")
         return jnp.stack(self._own(step, inventory, params))
 
@@ -145,7 +147,12 @@ class DepthQuoting(StartsAlike[DepthState, DepthParams], Tabulated[DepthState, D
         return jnp.stack((*self._own(state.step, state.inventory, params), *self._signals(state, params)))
 
     def _own(self, step: Array, inventory: Array, params: DepthParams) -> tuple[Array, ...]:
-        return observed(step, params.steps, inventory / params.inventory_scale)
+        shown = observed(step, params.steps, inventory / params.inventory_scale)
+        return (*shown, *jax.nn.one_hot(inventory + self.each, 2 * self.each + 1)) if self.each else shown
+
+    @property
+    def _entries(self) -> int:
+        return OBSERVED + (2 * self.each + 1 if self.each else 0)
 
     def _signals(self, state: DepthState, params: DepthParams) -> tuple[Array, ...]:
         parts = zip(self.mids, params.mids, state.mids, strict=True)
@@ -166,17 +173,19 @@ def compose(
     limit: int = UNLIMITED,
     mid: float = 100.0,
     inventory_scale: float = 10.0,
+    each: int = 0,
 ) -> tuple[DepthQuoting, DepthParams]:
     """A market of components, each with its numbers (plain floats will do), and quoting in it for `steps` of `dt`.
 
-    The other arguments are those of `DepthParams`. Raises `InputError` on numbers that a component cannot work with.
+    The other arguments are those of `DepthParams` and `DepthQuoting`. Raises `InputError` on numbers that a component
+    cannot work with.
     """
     for name, value in (("dt", dt), ("steps", steps), ("inventory_scale", inventory_scale), ("limit", limit)):
         if not value > 0:
             raise InputError(f"market: {name} is {value:g}; it must be above zero")
     for part, numbers in (*mids, arrivals, fills):
         part.check(numbers, dt)
-    env = DepthQuoting(tuple(part for part, _ in mids), arrivals[0], fills[0], quotes[0])
+    env = DepthQuoting(tuple(part for part, _ in mids), arrivals[0], fills[0], quotes[0], each)
     params = DepthParams(
         mids=tuple(_traced(numbers) for _, numbers in mids),
         arrivals=_traced(arrivals[1]),

@@ -32,15 +32,20 @@ def environment_of(model: Model, discrete: bool | None = None) -> Made:
 
 
 def environment_of_cj_dt(model: CarteaJaimungalSteps, discrete: bool | None = None) -> Made:
-    """Depths in [0, d_max], or the pairs of `model.actions`."""
+    """Depths in [0, d_max], or the pairs of `model.actions`.
+
+    Those are for learners of action values, which differ by a thousandth from one pair to the next: a network that
+    reads the inventory off one number is further off than that, so they are shown each inventory on its own.
+    """
     if discrete and not model.actions:
         raise InputError("cj-dt: discrete actions need depths to choose from; set actions, such as .25,.75,1.5")
+    pairs = bool(model.actions) and discrete is not False
     return compose(
         mids=[(Brownian(), Volatility(model.sigma))],
         arrivals=(Poisson(), Rate(model.lam)),
         fills=(Exponential(), Decay(model.kappa)),
         quotes=(
-            Pairs(model.actions) if model.actions and discrete is not False else Shares(),
+            Pairs(model.actions) if pairs else Shares(),
             Span.of(0.0, model.d_max, k=model.kappa),
         ),
         dt=model.dt,
@@ -49,6 +54,7 @@ def environment_of_cj_dt(model: CarteaJaimungalSteps, discrete: bool | None = No
         alpha=model.alpha,
         limit=model.Q,
         inventory_scale=model.Q,
+        each=model.Q if pairs else 0,
     )
 
 

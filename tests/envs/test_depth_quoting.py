@@ -115,6 +115,15 @@ def test_actions_mean_depths_within_what_the_model_allows():
     np.testing.assert_allclose(quoting.decode(quoting.encode(depths, params), params), depths, rtol=1e-5)
 
 
+def test_who_chooses_among_pairs_is_shown_each_inventory_on_its_own():
+    env, params = environment_of(model_of("rl-b-49"))
+    plain, _ = environment_of(model_of("rl-b"))
+    seen = jax.vmap(lambda q: env.observe(jnp.int32(40), q, params))(jnp.arange(-5, 6))
+    np.testing.assert_array_equal(seen[:, 6:], np.eye(11))
+    np.testing.assert_array_equal(seen[0, :6], plain.observe(jnp.int32(40), jnp.int32(-5), params))
+    assert env.observation_space(params).shape == seen[0].shape
+
+
 def test_a_model_without_such_an_environment_is_refused():
     with pytest.raises(InputError, match="bbg has no environment"):
         environment_of(Bbg())

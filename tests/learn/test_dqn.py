@@ -85,10 +85,10 @@ def test_double_values_the_online_choice_by_the_target_network():
 )
 def test_the_target_network_moves_at_once_or_little_by_little(period, rate, moves):
     learner = DQN(PROBE, MATCH, dataclasses.replace(FULL, target_period=period, target_rate=rate))
-    learnt = Learnt(params=1.0, target=0.0, optimiser=(), gradient_steps=0)
+    learnt = Learnt(params=1.0, target=0.0, average=1.0, optimiser=(), gradient_steps=0)
     targets = []
     for step in range(1, 5):
-        learnt = Learnt(1.0, learner._target(learnt, 1.0), (), step)
+        learnt = Learnt(1.0, learner._target(learnt, 1.0), 1.0, (), step)
         targets.append(float(learnt.target))
     assert targets == moves
 
