@@ -41,6 +41,11 @@ class DecisionClock:
         self._next_ns: int | None = None
         self._rows = 0
 
+    @property
+    def next_ns(self) -> int | None:
+        """The time of the next decision as far as it is known; None before the first row, or until a count is full."""
+        return self._next_ns
+
     def due(self, recv_ts: int) -> Iterator[int]:
         """The decision times before a row received at `recv_ts`; exhaust it before the row is applied."""
         if self._now_ns is None and self._clock.interval_ns:
