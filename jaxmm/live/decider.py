@@ -81,10 +81,7 @@ class Decider:
         self._fit_for = self._fit_for + 1 if trouble is None else 0
         if trouble is None and self._level is not Level.PRIMARY and self._fit_for < self._recover_after:
             trouble = f"fit again for {self._fit_for} of {self._recover_after} decisions"
-        if trouble is None:
-            decision = Decision(quotes, Level.PRIMARY, None)
-        else:
-            decision = self._instead(view, trouble)
+        decision = Decision(quotes, Level.PRIMARY, None) if trouble is None else self._instead(view, trouble)
         self._level, self.elapsed_ns = decision.level, self._perf_ns() - began
         return decision
 
