@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learn": {"envs"},
     "forecast": {"tape"},
     "evaluate": OFFLINE,
-    "live": {"policy", "strategies", "features", "exchange", "tape.delays", "data"},
+    "live": {"policy", "strategies", "features", "exchange", "tape.delays", "data", "config"},
     "sim_venue": {"live.messages", "exchange", "data"},
     "runs": OFFLINE | {"config"},
     "cli": OFFLINE | {"config", "progress", "runs", "live", "sim_venue"},

@@ -1,0 +1,22 @@
+"""Risk: named checks with stable reason codes, and a state that only a person takes back up."""
+
+from jaxmm.live.risk.facts import Facts, OwnOrder
+from jaxmm.live.risk.limits import RiskLimits
+from jaxmm.live.risk.reasons import Action, Quoting, Reason, State
+from jaxmm.live.risk.risk import Blocked, Breach, Memory, Release, Risk, Verdict
+
+__all__ = [
+    "Action",
+    "Blocked",
+    "Breach",
+    "Facts",
+    "Memory",
+    "OwnOrder",
+    "Quoting",
+    "Reason",
+    "Release",
+    "Risk",
+    "RiskLimits",
+    "State",
+    "Verdict",
+]
