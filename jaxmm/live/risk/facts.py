@@ -42,8 +42,9 @@ class Facts:
     balance_gap: Decimal = ZERO  # the largest |venue's balance − ours| over currencies, in its currency
     balance_gap_currency: str = ""
     # who decides
-    output_error: str | None = None  # why the last decision cannot be used (not finite, out of bounds, late, raised)
-    dissimilarity: float | None = None  # of the last observation from training; None where no policy decided
+    policy_trouble: str | None = None  # why the first quoter could not decide: not finite, out of bounds, late, raised
+    nobody: str | None = None  # why nobody could, the baseline included
+    dissimilarity: float | None = None  # of the last observation from training; None where there is no policy
     decision: int = 0  # number of the last decision, so that each observation counts once
     # kill switches
     kill_file: str | None = None  # the file that is there

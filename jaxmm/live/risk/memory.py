@@ -6,32 +6,18 @@ Every change is a pure function from one memory to the next. The state only goes
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, get_args
 
+from jaxmm.live.journal.bodies import KINDS
+from jaxmm.live.journal.rows import Row
+from jaxmm.live.messages import Request
 from jaxmm.live.risk.reasons import Action, Reason, State
 
 DAY_NS = 86_400 * 10**9
-ROW = "risk"
+RISK = "risk"
 """The journal's kind of rows that hold a memory."""
-
-
-class JournalRow(Protocol):
-    """A row of the journal, as far as risk reads it."""
-
-    @property
-    def ts_ns(self) -> int:
-        """When it was written."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """`risk`, or the kind of a request."""
-        ...
-
-    @property
-    def body(self) -> Mapping[str, Any]:
-        """What it says."""
-        ...
+REQUESTS = frozenset(KINDS[kind] for kind in get_args(Request))
+"""The kinds of rows that hold a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +28,6 @@ class Memory:
     reason: Reason | None = None  # of the latched state
     text: str = ""
     since_ns: int = 0  # when the state was entered
-    fallen_back: bool = False  # whether the baseline decides, latched like the state
     day: int = -1  # UTC day that `day_pnl` and `messages` belong to; -1 before the first moment
     day_pnl: Decimal | None = None  # P&L when the day began, or when a person released; None: at the next moment
     peak_pnl: Decimal | None = None  # highest P&L since the first moment, or since a person released
@@ -69,8 +54,6 @@ class Memory:
 
     def tripped(self, reason: Reason, action: Action, text: str, ts_ns: int) -> "Memory":
         """After a breach. What does not take the state further down changes nothing of it."""
-        if action is Action.FALL_BACK:
-            return self if self.fallen_back else replace(self, fallen_back=True)
         after = {Action.REDUCE: State.REDUCING, Action.HALT: State.HALTED}.get(action, State.ACTIVE)
         if _DEPTH[after] <= _DEPTH[self.state]:
             return self
@@ -93,14 +76,14 @@ class Memory:
         return cls(**{**values, **money, "state": State(values["state"]), "reason": reason})
 
     @classmethod
-    def recovered(cls, rows: Iterable[JournalRow]) -> "Memory":
-        """From the journal's rows of kind `risk` and of requests, in order: the last memory, and what was sent since.
-
-        Messages of the journal's other kinds must not be among them.
-        """
-        memory = cls()
+    def recovered(cls, rows: Iterable[Row], start: "Memory | None" = None) -> "Memory":
+        """From the journal's rows behind a state whose memory is `start`: the last memory, and what was sent since."""
+        memory = start or cls()
         for row in rows:
-            memory = cls.from_dict(row.body["memory"]) if row.kind == ROW else memory.sent(row.ts_ns)
+            if row.kind == RISK:
+                memory = cls.from_dict(row.body["memory"])
+            elif row.kind in REQUESTS:
+                memory = memory.sent(row.ts_ns)
         return memory
 
 

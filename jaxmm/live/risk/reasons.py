@@ -30,8 +30,9 @@ class Reason(StrEnum):
     STOP_LOSS = "stop_loss"
     POSITION_MISMATCH = "position_mismatch"
     BALANCE_MISMATCH = "balance_mismatch"
-    POLICY_OUTPUT = "policy_output"
-    DISSIMILARITY = "dissimilarity"
+    POLICY_OUTPUT = "policy_output"  # it is not finite, outside its bounds, late, or there is none
+    DISSIMILARITY = "dissimilarity"  # what the policy sees is unlike what it was trained on
+    NO_QUOTER = "no_quoter"  # neither the policy nor the baseline can decide
     KILL_FILE = "kill_file"
     KILL_SIGNAL = "kill_signal"
     COMMAND = "command"  # a person's halt
@@ -47,7 +48,7 @@ class Action(IntEnum):
     PULL = 1
     """No quotes as long as it lasts, and a hold time longer: all are cancelled."""
     FALL_BACK = 2
-    """All are cancelled, and the baseline quotes from now on; a halt where it quotes already."""
+    """All are cancelled, and the baseline decides as long as it lasts; nobody else to ask is `NO_QUOTER`."""
     REDUCE = 3
     """Latched: all are cancelled, then only orders that reduce the position; a halt once it is flat."""
     HALT = 4
@@ -94,6 +95,7 @@ DEFAULT_ACTIONS: dict[Reason, Action] = {
     Reason.BALANCE_MISMATCH: Action.HALT,
     Reason.POLICY_OUTPUT: Action.FALL_BACK,
     Reason.DISSIMILARITY: Action.FALL_BACK,
+    Reason.NO_QUOTER: Action.HALT,
     Reason.KILL_FILE: Action.HALT,
     Reason.KILL_SIGNAL: Action.HALT,
     Reason.COMMAND: Action.HALT,

@@ -85,8 +85,13 @@ def balance_mismatch(facts: Facts, limits: RiskLimits, memory: Memory) -> str | 
 
 
 def policy_output(facts: Facts, limits: RiskLimits, memory: Memory) -> str | None:
-    """Who decides gave nothing that can be used."""
-    return facts.output_error
+    """The first quoter gave nothing that can be used."""
+    return facts.policy_trouble
+
+
+def no_quoter(facts: Facts, limits: RiskLimits, memory: Memory) -> str | None:
+    """Nobody gave anything that can be used."""
+    return facts.nobody
 
 
 def kill_file(facts: Facts, limits: RiskLimits, memory: Memory) -> str | None:
@@ -108,6 +113,7 @@ STANDING: dict[Reason, Check] = {
     Reason.STOP_LOSS: stop_loss,
     Reason.DRAWDOWN: drawdown,
     Reason.POSITION: position,
+    Reason.NO_QUOTER: no_quoter,
     Reason.POLICY_OUTPUT: policy_output,
     Reason.SEQUENCE_GAP: sequence_gap,
     Reason.STALE_BOOK: stale_book,
