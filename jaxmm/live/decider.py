@@ -29,7 +29,8 @@ class Decision:
 
     quotes: Quotes | None  # None of nobody
     level: Level
-    trouble: str | None  # why the primary quoter, or at last the baseline, did not decide; None while the primary does
+    trouble: str | None = None  # why the primary quoter did not decide; None where it did
+    nobody: str | None = None  # why the baseline did not either
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,16 @@ class Decider:
         self._fit_for = self._fit_for + 1 if trouble is None else 0
         if trouble is None and self._level is not Level.PRIMARY and self._fit_for < self._recover_after:
             trouble = f"fit again for {self._fit_for} of {self._recover_after} decisions"
-        decision = Decision(quotes, Level.PRIMARY, None) if trouble is None else self._instead(view, trouble)
+        decision = Decision(quotes, Level.PRIMARY) if trouble is None else self._instead(view, trouble)
         self._level, self.elapsed_ns = decision.level, self._perf_ns() - began
         return decision
 
     def _instead(self, view: View, trouble: str) -> Decision:
         if self._baseline is None:
-            return Decision(None, Level.NOBODY, f"{trouble}; there is no baseline")
+            return Decision(None, Level.NOBODY, trouble, f"{trouble}; there is no baseline")
         quotes, worse = self._ask(self._baseline, view)
         if worse is not None:
-            return Decision(None, Level.NOBODY, f"{trouble}; the baseline: {worse}")
+            return Decision(None, Level.NOBODY, trouble, f"{trouble}; the baseline: {worse}")
         return Decision(quotes, Level.BASELINE, trouble)
 
     def _ask(self, quoter: Quoter, view: View) -> tuple[Quotes | None, str | None]:
