@@ -1,0 +1,67 @@
+"""The paper venue as a gateway: what the core cannot tell from a real one.
+
+Time is handed in: whoever drives it (`replay.py` in virtual time, `live.py` on the event loop) says when the requests
+submitted set out, and up to when messages may be delivered. What is submitted between two `flush`es is one group.
+"""
+
+from jaxmm.live.gateway import Inbox
+from jaxmm.live.messages import Account, Fill, OrderState, Request, Stream
+from jaxmm.live.paper.venue import PaperVenue
+
+
+class PaperGateway:
+    """Takes requests, hands them to the paper venue, and answers questions at once.
+
+    Attributes:
+        venue: the venue behind it.
+    """
+
+    can_amend = True
+    dead_man = False
+
+    def __init__(self, venue: PaperVenue) -> None:
+        self.venue = venue
+        self.instrument = venue.account.instrument
+        self._inbox: Inbox | None = None
+        self._submitted: list[Request] = []
+        self._now_ns = 0
+
+    async def start(self, inbox: Inbox) -> None:
+        """From now on messages arrive."""
+        self._inbox = inbox
+        self.deliver(Stream("user", True, self._now_ns))
+
+    def submit(self, request: Request) -> None:
+        """Takes a request; it sets out with the next `flush`."""
+        self._submitted.append(request)
+
+    def flush(self, now_ns: int) -> None:
+        """What was submitted sets out, at this time of the venue's clock."""
+        if self._submitted:
+            requests, self._submitted = self._submitted, []
+            self.venue.send(now_ns, requests)
+
+    def deliver(self, message: object) -> None:
+        """Puts a message into the inbox, while there is one."""
+        if self._inbox is not None:
+            self._inbox(message)  # type: ignore[arg-type]
+
+    async def open_orders(self) -> list[OrderState]:
+        """Every open order."""
+        return self.venue.open_orders()
+
+    async def fills_since(self, exch_ts: int, after_trade_id: str | None = None) -> list[Fill]:
+        """Our executions from that time on, oldest first."""
+        after = int(after_trade_id or 0)
+        return [fill for fill in self.venue.fills if fill.exch_ts >= exch_ts and int(fill.trade_id) > after]
+
+    async def account(self) -> Account:
+        """Balances and position."""
+        return self.venue.balances(self._now_ns)
+
+    async def arm(self, timeout_ms: int) -> None:
+        """Does nothing: the paper venue dies with us."""
+
+    async def close(self) -> None:
+        """Nothing arrives afterwards."""
+        self._inbox = None
