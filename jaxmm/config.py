@@ -67,7 +67,7 @@ class SyntheticSource(Section):
     """Book levels a side that the tape keeps."""
 
 
-TAGS = ("recording", "tape", "synthetic", "discrete", "continuous")
+TAGS = ("recording", "tape", "synthetic", "discrete", "continuous", "strategy", "bundle", "bounded", "ensemble")
 """Values of `kind`: pydantic names them in the path of an error, the file does not."""
 
 Market = Annotated[RecordingMarket | TapeMarket | SyntheticSource, Field(discriminator="kind")]
@@ -327,7 +327,12 @@ def load_task(path: str | Path, overrides: tuple[str, ...] = ()) -> Config | Mod
     return _parse(values, str(path), Config)
 
 
-def _read(path: str | Path, overrides: tuple[str, ...]) -> dict[str, Any]:
+def load_section(path: str | Path, overrides: tuple[str, ...], kind: type[Kind]) -> Kind:
+    """The same for a configuration of another kind, such as the quoter's."""
+    return _parse(_read(path, overrides, kind), str(path), kind)
+
+
+def _read(path: str | Path, overrides: tuple[str, ...], kind: type[Section] = Config) -> dict[str, Any]:
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -335,7 +340,7 @@ def _read(path: str | Path, overrides: tuple[str, ...]) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise InputError(f"{path}: a configuration is a mapping with {', '.join(Config.model_fields)}")
+        raise InputError(f"{path}: a configuration is a mapping with {', '.join(kind.model_fields)}")
     for override in overrides:
         _override(values, override)
     return values
