@@ -60,36 +60,43 @@ class RequestChecks:
         return None
 
     def _check_place(self, draft: Place, budget: Budget) -> Finding | None:
-        if self._closes(draft):
-            finding = None
-        else:
-            finding = (
-                self._not_quoting(draft)
-                or self._replaces_a_young_one(draft)
-                or self._size(draft)
-                or self._price(draft)
-                or self._self_trade(draft)
-                or self._exposure(draft)
-                or self._open_orders()
-                or self._budget(budget)
-            )
+        closes = draft.reduce_only and draft.order_type is OrderType.MARKET
+        finding = self._beyond_closing(draft) if closes else self._opening(draft, budget)
         if finding is None:
             facts = self._facts
             self._orders.append(OwnOrder(draft.client_id, draft.side, draft.price_ticks, draft.qty_lots, facts.now_ns))
         return finding
 
-    def _closes(self, draft: Place) -> bool:
-        """Whether it is a market order that does no more than close the position: nothing holds that back."""
-        return draft.reduce_only and draft.order_type is OrderType.MARKET and self._reduces(draft)
+    def _opening(self, draft: Place, budget: Budget) -> Finding | None:
+        return (
+            self._not_quoting(draft)
+            or self._replaces_a_young_one(draft)
+            or self._size(draft)
+            or self._price(draft)
+            or self._self_trade(draft)
+            or self._exposure(draft)
+            or self._open_orders()
+            or self._budget(budget)
+        )
+
+    def _beyond_closing(self, draft: Place) -> Finding | None:
+        """A market order that does no more than close the position is held back by nothing, in no state."""
+        staying = sum(order.open_lots for order in self._orders if order.side == draft.side and not order.canceling)
+        against = self._against(draft.side)
+        if draft.qty_lots + staying <= against:
+            return None
+        return Reason.EXPOSURE, f"{draft.qty_lots + staying} lots would close a position of {max(against, 0)}"
 
     def _reduces(self, draft: Place | Amend) -> bool:
         """Whether it cannot turn the position round, even if all open orders of its side fill."""
-        position = self._facts.position_lots
-        against = -position if draft.side == BID else position
         others = self._open_lots(draft.side)
         if isinstance(draft, Amend):
             others -= sum(order.open_lots for order in self._orders if order.client_id == draft.client_id)
-        return draft.qty_lots + others <= against
+        return draft.qty_lots + others <= self._against(draft.side)
+
+    def _against(self, side: int) -> int:
+        """Lots of this side that close the position; negative where it would only grow."""
+        return -self._facts.position_lots if side == BID else self._facts.position_lots
 
     def _open_lots(self, side: int) -> int:
         return sum(order.open_lots for order in self._orders if order.side == side)
