@@ -1,6 +1,6 @@
 """Messages and requests as rows and back, field by field; the fields' names are those of `jaxmm.live.messages`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -53,10 +53,13 @@ def kind_of(said: Message | Request) -> str:
 def said_in(row: Row) -> Message | Request | None:
     """The message or request that a row holds; None for a row of another kind."""
     type_ = _TYPES.get(row.kind)
-    if type_ is None:
-        return None
+    return None if type_ is None else read_body(type_, row.body)
+
+
+def read_body(type_: type, body: Mapping[str, Any]) -> Any:
+    """The message or request of that type that a row's body describes."""
     read = _FIELDS.get(type_, {})
-    return type_(**{name: _read(read.get(name), value) for name, value in row.body.items()})
+    return type_(**{name: _read(read.get(name), value) for name, value in body.items()})
 
 
 def _read(reader: Callable[[Any], Any] | None, value: Any) -> Any:

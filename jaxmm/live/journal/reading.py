@@ -51,7 +51,7 @@ def last_whole(path: Path, start: Place) -> Place:
     """The end of the last row from `start` on that is whole and what was written."""
     place = start
     try:
-        for _, place in read_placed(path, start):
+        for _, place in read_placed(path, start):  # noqa: B007 — the last one counts, also when the next is broken
             pass
     except Broken:
         pass

@@ -1,0 +1,133 @@
+"""Position, balances, fees and profit, exactly: integers for lots, the venue's own decimals for money.
+
+Futures: wallet = start + Σ realized − Σ fees, position = start + Σ signed fills. Spot: each balance by its currency,
+fees in the base coin included; position = what was bought since the quoter began. Profit counts from the same start.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, localcontext
+from typing import Any, NamedTuple
+
+from jaxmm.instrument import Instrument
+from jaxmm.live.messages import BID, Account, Fill
+
+ZERO = Decimal(0)
+_DIGITS = 50  # more than any sum of a venue's decimals has
+
+
+class Difference(NamedTuple):
+    """A number that the venue and we do not agree on."""
+
+    what: str  # "position" or a currency
+    ours: Decimal
+    venue: Decimal
+
+    def __str__(self) -> str:
+        unit = "lots" if self.what == "position" else self.what
+        name = self.what if self.what == "position" else "balance"
+        return f"{name} is {self.venue} {unit} at the venue and {self.ours} {unit} here"
+
+
+class Ledger:
+    """What we have, from the start given by `begin` and the fills since.
+
+    Attributes:
+        position_lots: signed.
+        balances: by currency, free and locked together; wallet balances on futures.
+        fees: paid since the beginning, by currency.
+        spot: whether balances move with the goods themselves; None before `begin`.
+        traded_lots: bought and sold since the beginning.
+        fills: how many.
+    """
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.position_lots = 0
+        self.balances: dict[str, Decimal] = {}
+        self.fees: dict[str, Decimal] = {}
+        self.spot: bool | None = None
+        self.traded_lots = 0
+        self.fills = 0
+        self._start_lots = 0
+        self._cash = ZERO  # linear: Σ −signed quantity · price; inverse: Σ signed quantity / price, contract size aside
+        self._tick, self._lot = Decimal(repr(instrument.tick_size)), Decimal(repr(instrument.lot_size))
+        self._contract = Decimal(repr(instrument.contract_size))
+
+    def begin(self, account: Account) -> None:
+        """The balances and the position that all is counted from."""
+        self.balances = dict(account.balances)
+        self.spot = account.position_lots is None
+        self.position_lots = self._start_lots = account.position_lots or 0
+
+    def on_fill(self, fill: Fill) -> None:
+        """Counts an execution; whoever calls has seen to it that it is new."""
+        signed = fill.qty_lots if fill.side == BID else -fill.qty_lots
+        price, quantity = fill.price_ticks * self._tick, signed * self._lot
+        with localcontext(prec=_DIGITS):
+            self.position_lots += signed
+            self.traded_lots += fill.qty_lots
+            self.fills += 1
+            self._cash += quantity / price if self.instrument.kind == "inverse" else -quantity * price
+            self._add(self.fees, fill.fee_currency, fill.fee)
+            self._add(self.balances, fill.fee_currency, -fill.fee)
+            if fill.realized is not None:
+                self._add(self.balances, self.instrument.currency, fill.realized)
+            elif self.spot:
+                self._add(self.balances, self.instrument.base, quantity)
+                self._add(self.balances, self.instrument.quote, -quantity * price)
+
+    def profit(self, mark: Decimal) -> Decimal:
+        """Profit since the beginning at a price of `mark` (quote currency), after the fees paid in its own currency.
+
+        In quote currency, or in the base coin of an inverse contract. A position held before the beginning is not in
+        it; fees in the other currency of the pair are valued at `mark`.
+        """
+        if not mark:
+            return -self.fees.get(self.instrument.currency, ZERO)
+        held = (self.position_lots - self._start_lots) * self._lot
+        with localcontext(prec=_DIGITS):
+            if self.instrument.kind == "inverse":
+                gross = self._contract * (self._cash - held / mark)
+            else:
+                gross = self._contract * (self._cash + held * mark)
+            fees = self.fees.get(self.instrument.currency, ZERO)
+            if self.instrument.kind == "linear":
+                fees += self.fees.get(self.instrument.base, ZERO) * mark
+            return gross - fees
+
+    def differences(self, account: Account) -> list[Difference]:
+        """Where the venue's account is not ours, position first."""
+        found = []
+        if account.position_lots is not None and account.position_lots != self.position_lots:
+            found.append(Difference("position", Decimal(self.position_lots), Decimal(account.position_lots)))
+        for currency in sorted(self.balances.keys() | account.balances.keys()):
+            ours, venue = self.balances.get(currency, ZERO), account.balances.get(currency, ZERO)
+            if ours != venue:
+                found.append(Difference(currency, ours, venue))
+        return found
+
+    def to_body(self) -> dict[str, Any]:
+        """Plain values, as a state in the journal holds them."""
+        return {
+            "position_lots": self.position_lots,
+            "start_lots": self._start_lots,
+            "balances": {currency: str(amount) for currency, amount in self.balances.items()},
+            "fees": {currency: str(amount) for currency, amount in self.fees.items()},
+            "spot": self.spot,
+            "traded_lots": self.traded_lots,
+            "fills": self.fills,
+            "cash": str(self._cash),
+        }
+
+    def restore(self, body: Mapping[str, Any]) -> None:
+        """Becomes what `to_body` described."""
+        self.position_lots, self._start_lots = body["position_lots"], body["start_lots"]
+        self.balances = {currency: Decimal(amount) for currency, amount in body["balances"].items()}
+        self.fees = {currency: Decimal(amount) for currency, amount in body["fees"].items()}
+        self.spot, self.traded_lots, self.fills = body["spot"], body["traded_lots"], body["fills"]
+        self._cash = Decimal(body["cash"])
+
+    @staticmethod
+    def _add(amounts: dict[str, Decimal], currency: str, amount: Decimal) -> None:
+        if amount:
+            amounts[currency] = amounts.get(currency, ZERO) + amount
