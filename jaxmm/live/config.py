@@ -48,9 +48,7 @@ class EnsembleQuoter(Section):
     """Each quotes one order a side."""
 
 
-AnyQuoter = Annotated[
-    StrategyQuoter | BundleQuoter | BoundedQuoter | EnsembleQuoter, Field(discriminator="kind")
-]
+AnyQuoter = Annotated[StrategyQuoter | BundleQuoter | BoundedQuoter | EnsembleQuoter, Field(discriminator="kind")]
 
 
 class Baseline(Section):
@@ -65,7 +63,7 @@ class Baseline(Section):
 
 
 class Observing(Section):
-    """When and how the market is looked at. A bundle brings its own, and what is said here must agree with it."""
+    """When and how the market is looked at."""
 
     clock: str = "100ms"
     """Decision clock: an interval (`100ms`, `1s`) or a count of events (`50ev`)."""
@@ -115,7 +113,7 @@ class Pace(Section):
 class QuoteConfig(Section):
     """One quoter: one instrument at one venue."""
 
-    name: str = Field(pattern=r"[a-z0-9][a-z0-9_-]{0,39}")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     """The quoter's name: in journals, metrics, logs, and hashed into its orders' client ids."""
     instrument: str
     """Path of the instrument's YAML file; relative to the working directory."""
@@ -125,8 +123,8 @@ class QuoteConfig(Section):
     """Who decides."""
     baseline: Baseline | None = None
     """Who decides while the quoter is unfit; without one the quoter halts."""
-    observing: Observing = Observing()
-    """Decision clock and observation."""
+    observing: Observing | None = None
+    """Decision clock and observation; a bundle's own where not given, and what is given must be equal to it."""
     deciding: Deciding = Deciding()
     """What is asked of an answer."""
     risk: RiskLimits
