@@ -15,7 +15,7 @@ class StrategyQuoter(Section):
     kind: Literal["strategy"]
     name: str
     """A name of `jaxmm.strategies`."""
-    settings: dict[str, float] = {}
+    settings: dict[str, float] = Field(default={})
     """Its numbers that differ from their defaults."""
 
 
@@ -56,7 +56,7 @@ class Baseline(Section):
 
     name: str
     """A name of `jaxmm.strategies`."""
-    settings: dict[str, float] = {}
+    settings: dict[str, float] = Field(default={})
     """Its numbers that differ from their defaults."""
     wider_ticks: int = Field(default=5, ge=0)
     """How much further from the mid than it says, on both sides."""
