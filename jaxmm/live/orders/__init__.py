@@ -1,9 +1,19 @@
 """Our orders: what is wanted becomes the least set of requests; what the venue says becomes what we know."""
 
 from jaxmm.live.orders.desk import Desk
-from jaxmm.live.orders.drafts import Act, Draft, client_prefix
+from jaxmm.live.orders.drafts import Draft, client_prefix, numbered
 from jaxmm.live.orders.ledger import Difference, Ledger
 from jaxmm.live.orders.manager import OrderManager, Patience
 from jaxmm.live.orders.order import Order
 
-__all__ = ["Act", "Desk", "Difference", "Draft", "Ledger", "Order", "OrderManager", "Patience", "client_prefix"]
+__all__ = [
+    "Desk",
+    "Difference",
+    "Draft",
+    "Ledger",
+    "Order",
+    "OrderManager",
+    "Patience",
+    "client_prefix",
+    "numbered",
+]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from jaxmm.live.journal import Journal
 from jaxmm.live.journal.bodies import said_in
 from jaxmm.live.messages import Account, Message, Request
-from jaxmm.live.orders.drafts import Draft
+from jaxmm.live.orders.drafts import Draft, numbered
 from jaxmm.live.orders.manager import OrderManager
 
 
@@ -25,7 +25,7 @@ class Desk:
         """Numbers, journals and commits the drafts; what comes back is to be submitted, in this order."""
         requests = []
         for draft in drafts:
-            request = draft.request(self.journal.next_seq, self.manager.prefix)
+            request = numbered(draft, self.journal.next_seq, self.manager.prefix)
             self.journal.record(request, now_ns)
             requests.append(request)
         self.journal.commit()

@@ -49,7 +49,8 @@ class Ledger:
         self.traded_lots = 0
         self.fills = 0
         self._start_lots = 0
-        self._cash = ZERO  # linear: Σ −signed quantity · price; inverse: Σ signed quantity / price, contract size aside
+        self._cash = ZERO  # −Σ worth of what was bought, see `_worth`
+        self._paid = ZERO  # worth of what is held, at its average entry price
         self._tick, self._lot = Decimal(repr(instrument.tick_size)), Decimal(repr(instrument.lot_size))
         self._contract = Decimal(repr(instrument.contract_size))
 
@@ -64,10 +65,11 @@ class Ledger:
         signed = fill.qty_lots if fill.side == BID else -fill.qty_lots
         price, quantity = fill.price_ticks * self._tick, signed * self._lot
         with localcontext(prec=_DIGITS):
+            self._enter(signed, self._worth(quantity, price))
             self.position_lots += signed
             self.traded_lots += fill.qty_lots
             self.fills += 1
-            self._cash += quantity / price if self.instrument.kind == "inverse" else -quantity * price
+            self._cash -= self._worth(quantity, price)
             self._add(self.fees, fill.fee_currency, fill.fee)
             self._add(self.balances, fill.fee_currency, -fill.fee)
             if fill.realized is not None:
@@ -82,18 +84,36 @@ class Ledger:
         In quote currency, or in the base coin of an inverse contract. A position held before the beginning is not in
         it; fees in the other currency of the pair are valued at `mark`.
         """
-        if not mark:
-            return -self.fees.get(self.instrument.currency, ZERO)
-        held = (self.position_lots - self._start_lots) * self._lot
         with localcontext(prec=_DIGITS):
-            if self.instrument.kind == "inverse":
-                gross = self._contract * (self._cash - held / mark)
-            else:
-                gross = self._contract * (self._cash + held * mark)
             fees = self.fees.get(self.instrument.currency, ZERO)
             if self.instrument.kind == "linear":
                 fees += self.fees.get(self.instrument.base, ZERO) * mark
-            return gross - fees
+            return self._contract * (self._cash + self._worth(self._held_lots * self._lot, mark)) - fees
+
+    def unrealized(self, mark: Decimal) -> Decimal:
+        """Profit of what is held since the beginning, at a price of `mark`, against its average entry price."""
+        with localcontext(prec=_DIGITS):
+            return self._contract * (self._worth(self._held_lots * self._lot, mark) - self._paid)
+
+    @property
+    def _held_lots(self) -> int:
+        """Signed; without what was held before the beginning, whose price is not known."""
+        return self.position_lots - self._start_lots
+
+    def _worth(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """Of a signed quantity, contract size aside: in quote currency, of an inverse contract in base coins."""
+        return -quantity / price if self.instrument.kind == "inverse" else quantity * price
+
+    def _enter(self, signed_lots: int, worth: Decimal) -> None:
+        """Moves the average entry: growing adds, shrinking takes a part of it away, turning round begins anew."""
+        before = self._held_lots
+        after = before + signed_lots
+        if before * signed_lots >= 0:
+            self._paid += worth
+        elif after * before >= 0:
+            self._paid *= Decimal(after) / before
+        else:
+            self._paid = worth * after / signed_lots
 
     def differences(self, account: Account) -> list[Difference]:
         """Where the venue's account is not ours, position first."""
@@ -117,6 +137,7 @@ class Ledger:
             "traded_lots": self.traded_lots,
             "fills": self.fills,
             "cash": str(self._cash),
+            "paid": str(self._paid),
         }
 
     def restore(self, body: Mapping[str, Any]) -> None:
@@ -125,7 +146,7 @@ class Ledger:
         self.balances = {currency: Decimal(amount) for currency, amount in body["balances"].items()}
         self.fees = {currency: Decimal(amount) for currency, amount in body["fees"].items()}
         self.spot, self.traded_lots, self.fills = body["spot"], body["traded_lots"], body["fills"]
-        self._cash = Decimal(body["cash"])
+        self._cash, self._paid = Decimal(body["cash"]), Decimal(body["paid"])
 
     @staticmethod
     def _add(amounts: dict[str, Decimal], currency: str, amount: Decimal) -> None:

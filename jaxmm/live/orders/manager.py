@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 
 from jaxmm.exchange.reference_orders import Wanted, closing
 from jaxmm.exchange.types import OrderType
-from jaxmm.live.journal.bodies import read_body
+from jaxmm.live.journal.bodies import KINDS, read_body
 from jaxmm.live.messages import (
     ASK,
     BID,
+    Amend,
     Answered,
+    Cancel,
     CancelAll,
     Fill,
     Lost,
@@ -27,18 +29,19 @@ from jaxmm.live.messages import (
     OrderState,
     OrderStatus,
     Place,
+    Query,
     Refusal,
     Refused,
     Request,
 )
-from jaxmm.live.orders.drafts import Act, Draft, act_of, client_prefix
+from jaxmm.live.orders.drafts import IN_ORDER, Draft, client_prefix
 from jaxmm.live.orders.ledger import Ledger
 from jaxmm.live.orders.memory import OrderBook, Seen
 from jaxmm.live.orders.order import Order
 
 _GONE_OR_THERE = (Refusal.UNKNOWN_ORDER, Refusal.DUPLICATE)  # refusals that leave open where the order stands
 _NOT_NOW = (Refusal.RATE, Refusal.BANNED)
-_SENDING = list(Act)  # cancels before amends before places
+_TYPES = {name: type_ for type_, name in KINDS.items()}
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Patience:
 class _Sent(NamedTuple):
     """A request without an answer."""
 
-    act: Act
+    kind: type  # of request
     client_ids: tuple[str, ...]  # of the orders that it is about
     ts_ns: int
 
@@ -153,12 +156,10 @@ class OrderManager:
                 continue
             drafts += self._adjusted(side, {} if wanted.flatten else dict(wanted.entries(side)))
             if wanted.flatten and close[side]:
-                drafts.append(
-                    Draft(Act.PLACE, "", side, 0, close[side], OrderType.MARKET, reduce_only=self._reduce_only)
-                )
+                drafts.append(Place(0, "", side, 0, close[side], OrderType.MARKET, reduce_only=self._reduce_only))
         if now_ns < self._held_until_ns:
-            drafts = [draft for draft in drafts if draft.act is Act.CANCEL]
-        return sorted(drafts, key=lambda draft: _SENDING.index(draft.act))
+            drafts = [draft for draft in drafts if isinstance(draft, Cancel)]
+        return sorted(drafts, key=lambda draft: IN_ORDER.index(type(draft)))
 
     def _adjusted(self, side: int, wanted: dict[int, int]) -> Iterator[Draft]:
         slots = self._slots[side]
@@ -171,22 +172,22 @@ class OrderManager:
             if lots == order.total_lots or (lots < order.total_lots and self._can_amend):
                 del wanted[order.price_ticks]
                 if lots < order.total_lots:
-                    yield Draft(Act.AMEND, order.client_id, side, order.price_ticks, lots + order.taken_lots)
+                    yield Amend(0, order.client_id, side, order.price_ticks, lots + order.taken_lots)
             else:
-                yield Draft(Act.CANCEL, order.client_id, side)
+                yield Cancel(0, order.client_id)
         for price, lots in wanted.items():
-            yield Draft(Act.PLACE, "", side, price, lots, self._order_type)
+            yield Place(0, "", side, price, lots, self._order_type)
 
     def due(self, now_ns: int) -> list[Draft]:
         """Queries of what is unknown and cancels of orphans, as far as they are due again."""
-        drafts = []
+        drafts = list[Draft]()
         for order in self.orders.unsettled():
             if order.unanswered or now_ns < order.next_try_ns:
                 continue
             if order.status is OrderStatus.UNKNOWN:
-                drafts.append(Draft(Act.QUERY, order.client_id, order.side))
+                drafts.append(Query(0, order.client_id))
             elif order.status is OrderStatus.OPEN and not order.kept:
-                drafts.append(Draft(Act.CANCEL, order.client_id, order.side))
+                drafts.append(Cancel(0, order.client_id))
         return drafts
 
     def overdue(self, now_ns: int) -> list[Lost]:
@@ -204,14 +205,14 @@ class OrderManager:
         """The request is journaled and goes out now."""
         if isinstance(request, Place):
             self._placed(request, now_ns)
-        act, orders = act_of(request), self._about(request)
-        self._unanswered[request.request_id] = _Sent(act, tuple(order.client_id for order in orders), now_ns)
+        kind, orders = type(request), self._about(request)
+        self._unanswered[request.request_id] = _Sent(kind, tuple(order.client_id for order in orders), now_ns)
         for order in orders:
             order.unanswered += 1
-            if act in (Act.CANCEL, Act.CANCEL_ALL):
+            if kind in (Cancel, CancelAll):
                 self._leave(order)
                 order.status = OrderStatus.CANCELING if order.status is OrderStatus.OPEN else order.status
-            if act in (Act.CANCEL, Act.QUERY):
+            if kind in (Cancel, Query):
                 pause = self._patience.first_ns << min(order.tries, 20)
                 order.next_try_ns = now_ns + min(pause, self._patience.most_ns)
                 order.tries += 1
@@ -219,7 +220,8 @@ class OrderManager:
 
     def _placed(self, request: Place, now_ns: int) -> None:
         numbers = (request.side, request.price_ticks, request.qty_lots)
-        order = Order(request.client_id, *numbers, request.order_type, next_try_ns=now_ns + self._patience.first_ns)
+        order = Order(request.client_id, *numbers, request.order_type, sent_ns=now_ns)
+        order.next_try_ns = now_ns + self._patience.first_ns
         if request.order_type is not OrderType.MARKET:
             self._seat(order)
         self.orders.touch(order)
@@ -264,12 +266,12 @@ class OrderManager:
 
     def on_answered(self, answer: Answered) -> None:
         """A request was carried out."""
-        act, orders = self._answered(answer.request_id)
+        kind, orders = self._answered(answer.request_id)
         if answer.order is not None:
             self._learn(answer.order, asked=True)
             return
         for order in orders:
-            if act is Act.QUERY:
+            if kind is Query:
                 self._absent(order, answer.recv_ts)
             else:  # every order of a `CancelAll`; the stream will mostly say it before the query
                 order.doubt(answer.recv_ts)
@@ -278,8 +280,8 @@ class OrderManager:
 
     def on_refused(self, answer: Refused) -> None:
         """A request was surely not carried out."""
-        act, orders = self._answered(answer.request_id)
-        if answer.reason in _NOT_NOW and act in (Act.PLACE, Act.AMEND):
+        kind, orders = self._answered(answer.request_id)
+        if answer.reason in _NOT_NOW and kind in (Place, Amend):
             self._held_until_ns = max(self._held_until_ns, answer.until_ns)
         for order in orders:
             if answer.reason in _GONE_OR_THERE:
@@ -293,9 +295,9 @@ class OrderManager:
 
     def on_lost(self, answer: Lost) -> None:
         """Whether a request was carried out is not known."""
-        act, orders = self._answered(answer.request_id)
+        kind, orders = self._answered(answer.request_id)
         for order in orders:
-            if act is not Act.QUERY and not (act is Act.PLACE and order.seen):
+            if kind is not Query and not (kind is Place and order.seen):
                 order.doubt(answer.recv_ts)
             self.orders.touch(order)
 
@@ -326,7 +328,7 @@ class OrderManager:
             self.orders.keep_fill(fill)
         return True
 
-    def _answered(self, request_id: int) -> tuple[Act | None, list[Order]]:
+    def _answered(self, request_id: int) -> tuple[type | None, list[Order]]:
         sent = self._unanswered.pop(request_id, None)
         if sent is None:
             return None, []
@@ -334,7 +336,7 @@ class OrderManager:
         for order in orders:
             order.unanswered -= 1
             self.orders.touch(order)
-        return sent.act, orders
+        return sent.kind, orders
 
     def _learn(self, state: OrderState, *, asked: bool) -> None:
         order = self.orders.find(state.client_id, state.venue_id)
@@ -360,7 +362,7 @@ class OrderManager:
             "ledger": self.ledger.to_body(),
             "orders": [order.to_body() for order in self.orders.unsettled()],
             "slots": self._slots,
-            "unanswered": {str(number): list(sent) for number, sent in self._unanswered.items()},
+            "unanswered": {str(number): [KINDS[sent.kind], *sent[1:]] for number, sent in self._unanswered.items()},
             "trades": self._trades.since(complete_ns),
             "fills": self.orders.kept_fills(),
         }
@@ -374,6 +376,6 @@ class OrderManager:
             self.orders.touch(Order.from_body(order))
         for slots, names in zip(self._slots, body["slots"], strict=True):
             slots[:] = [*names, *[""] * len(slots)][: len(slots)]
-        for number, (act, client_ids, ts_ns) in body["unanswered"].items():
-            self._unanswered[int(number)] = _Sent(Act(act), tuple(client_ids), ts_ns)
+        for number, (kind, client_ids, ts_ns) in body["unanswered"].items():
+            self._unanswered[int(number)] = _Sent(_TYPES[kind], tuple(client_ids), ts_ns)
         self._trades = Seen((trade_id, ts) for trade_id, ts in body["trades"])

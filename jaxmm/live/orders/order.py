@@ -21,6 +21,7 @@ class Order:
     price_ticks: int
     qty_lots: int  # total, filled part included
     order_type: OrderType = OrderType.POST_ONLY
+    sent_ns: int = 0
     venue_id: str = ""
     status: OrderStatus = OrderStatus.PENDING
     filled_lots: int = 0  # by the fills that we know

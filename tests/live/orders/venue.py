@@ -8,7 +8,7 @@ from jaxmm.exchange.reference_orders import Wanted
 from jaxmm.instrument import Instrument
 from jaxmm.live.journal import Journal
 from jaxmm.live.messages import Account, Fill, OrderState, OrderStatus, Place, Request
-from jaxmm.live.orders import Desk, Ledger, OrderManager
+from jaxmm.live.orders import Desk, Ledger, OrderManager, numbered
 
 USDM = Instrument("binance-usdm", "BTCUSDT", 0.1, 0.001, base="BTC", quote="USDT")
 SPOT = Instrument("binance-spot", "BTCUSDT", 0.01, 0.00001, base="BTC", quote="USDT")
@@ -46,7 +46,7 @@ class Talk:
         return self.send(self.manager.due(self.now))
 
     def send(self, drafts) -> list[Request]:
-        requests = [draft.request(next(self._ids), self.manager.prefix) for draft in drafts]
+        requests = [numbered(draft, next(self._ids), self.manager.prefix) for draft in drafts]
         for request in requests:
             self.manager.sent(request, self.now)
         return requests
