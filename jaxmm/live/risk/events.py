@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jaxmm.live.messages import Request
+from jaxmm.live.orders.drafts import Draft
 from jaxmm.live.risk.reasons import Action, Reason
 
 
@@ -45,7 +45,7 @@ class Release:
 class Blocked:
     """A request that is not sent."""
 
-    draft: Request
+    draft: Draft
     reason: Reason
     text: str
 
@@ -54,6 +54,6 @@ class Blocked:
 class Verdict:
     """What becomes of a group of drafts."""
 
-    allowed: tuple[Request, ...]
+    allowed: tuple[Draft, ...]
     blocked: tuple[Blocked, ...]
     breaches: tuple[Breach, ...]  # of checks whose action is more than to block

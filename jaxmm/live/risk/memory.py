@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from jaxmm.live.journal.bodies import KINDS
-from jaxmm.live.journal.rows import Row
+from jaxmm.live.journal.rows import STATE, Row
 from jaxmm.live.messages import Request
 from jaxmm.live.risk.reasons import Action, Reason, State
 
@@ -76,15 +76,19 @@ class Memory:
         return cls(**{**values, **money, "state": State(values["state"]), "reason": reason})
 
     @classmethod
-    def recovered(cls, rows: Iterable[Row], start: "Memory | None" = None) -> "Memory":
-        """From the journal's rows behind a state whose memory is `start`: the last memory, and what was sent since."""
-        memory = start or cls()
+    def recovered(cls, rows: Iterable[Row]) -> "Memory":
+        """From the journal's rows since its last state: the last memory, and the requests sent after it.
+
+        A state's body holds `to_dict` under "risk", a row of kind `risk` under "memory".
+        """
+        memory = cls()
         for row in rows:
-            if row.kind == RISK:
-                memory = cls.from_dict(row.body["memory"])
+            if row.kind in _HOLDS and _HOLDS[row.kind] in row.body:
+                memory = cls.from_dict(row.body[_HOLDS[row.kind]])
             elif row.kind in REQUESTS:
                 memory = memory.sent(row.ts_ns)
         return memory
 
 
+_HOLDS = {STATE: RISK, RISK: "memory"}
 _DEPTH = {State.ACTIVE: 0, State.REDUCING: 1, State.HALTED: 2}

@@ -11,7 +11,7 @@ from typing import Any
 
 from jaxmm.errors import InputError
 from jaxmm.instrument import Instrument
-from jaxmm.live.messages import Request
+from jaxmm.live.orders.drafts import Draft
 from jaxmm.live.risk.events import Blocked, Breach, Release, Verdict
 from jaxmm.live.risk.facts import Facts
 from jaxmm.live.risk.limits import MS, RiskLimits
@@ -84,7 +84,7 @@ class Risk:
             new.append(self.halt(self.memory.reason, f"flat after: {self.memory.text}", now_ns))
         return new
 
-    def before(self, drafts: Sequence[Request], facts: Facts) -> Verdict:
+    def before(self, drafts: Sequence[Draft], facts: Facts) -> Verdict:
         """Checks a group of requests about to be sent together; what is allowed counts as sent.
 
         Where one of them is at fault by more than a block, nothing of the group that adds risk is sent.
@@ -92,7 +92,7 @@ class Risk:
         now_ns, last_second = facts.now_ns, self._in_last_second(facts.now_ns)
         today = self.memory.on_day(now_ns).messages
         checks = RequestChecks(self.limits, self._instrument, facts, self.quoting(now_ns))
-        allowed: list[Request] = []
+        allowed: list[Draft] = []
         blocked: list[Blocked] = []
         for draft in drafts:
             finding = checks.check(draft, Budget(last_second + len(allowed), today + len(allowed)))

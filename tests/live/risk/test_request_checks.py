@@ -3,11 +3,12 @@
 from decimal import Decimal
 
 import pytest
-from moments import BTC, MS, NOON, after, closing, facts, limits, order, place, reasons, risk
+from moments import BTC, MS, NOON, after, cancel, closing, facts, limits, order, place, reasons, risk
 
 from jaxmm.exchange.types import OrderType
 from jaxmm.instrument import Instrument
-from jaxmm.live.messages import ASK, BID, Amend, Cancel, CancelAll, Query
+from jaxmm.live.messages import ASK, BID
+from jaxmm.live.orders.drafts import Act, Draft
 from jaxmm.live.risk import Action, Quoting, Reason, Risk, State
 
 
@@ -113,7 +114,7 @@ def test_two_drafts_that_meet_each_other_are_both_held_back():
 
 def test_an_order_on_its_way_out_is_met_only_by_one_that_takes():
     own = facts(orders=(order("ask", ASK, 1001),))
-    leaves = Cancel(0, "ask")
+    leaves = cancel("ask")
     assert blocked([leaves, place(BID, 1001)], own) == []
     assert blocked([leaves, place(BID, 1001, order_type=OrderType.GTC)], own) == [Reason.SELF_TRADE]
 
@@ -121,7 +122,7 @@ def test_an_order_on_its_way_out_is_met_only_by_one_that_takes():
 def test_more_requests_in_a_second_than_allowed_pull():
     one = risk(max_messages_per_s=2)
     assert one.before([place(price_ticks=999), place(price_ticks=998)], after(0)).blocked == ()
-    assert one.before([Query(0, "a")], after(1)).blocked == ()  # questions pass, and count
+    assert one.before([Draft(Act.QUERY, "a")], after(1)).blocked == ()  # questions pass, and count
     verdict = one.before([place(price_ticks=997)], after(999))
     assert reasons(verdict.breaches) == [Reason.MESSAGE_RATE]
     assert one.quoting(NOON + 999 * MS) is Quoting.NONE
@@ -138,7 +139,7 @@ def test_more_requests_in_a_day_than_allowed_halt():
     for i in range(3):
         assert one.before([place(price_ticks=990 + i)], after(i)).blocked == ()
     assert reasons(one.before([place()], after(9)).breaches) == [Reason.MESSAGE_BUDGET]
-    assert one.before([Cancel(0, "a"), CancelAll(0)], after(10)).blocked == ()  # a way out is never held back
+    assert one.before([cancel("a"), Draft(Act.CANCEL_ALL)], after(10)).blocked == ()  # a way out is never held back
 
 
 def test_the_next_day_has_a_budget_of_its_own():
@@ -149,7 +150,7 @@ def test_the_next_day_has_a_budget_of_its_own():
 
 def test_an_order_too_young_to_go_stays_and_keeps_its_place():
     own = facts(orders=(order(sent_ns=NOON - 99 * MS),))
-    requote = [Cancel(0, "mine"), place(price_ticks=999), place(ASK, 1003)]
+    requote = [cancel("mine"), place(price_ticks=999), place(ASK, 1003)]
     verdict = risk(min_quote_life_ms=100).before(requote, own)
     assert reasons(verdict.blocked) == [Reason.QUOTE_LIFE, Reason.QUOTE_LIFE]
     assert [draft.side for draft in verdict.allowed] == [ASK]
@@ -157,21 +158,27 @@ def test_an_order_too_young_to_go_stays_and_keeps_its_place():
 
 def test_an_order_old_enough_goes():
     own = facts(orders=(order(sent_ns=NOON - 100 * MS),))
-    assert blocked([Cancel(0, "mine"), place(price_ticks=999)], own, min_quote_life_ms=100) == []
+    assert blocked([cancel("mine"), place(price_ticks=999)], own, min_quote_life_ms=100) == []
 
 
 def test_risk_cancels_at_any_age():
     one = risk(min_quote_life_ms=100)
     own = facts(orders=(order(sent_ns=NOON),), book_age_ns=10**10)
     one.watch(own)
-    assert one.before([Cancel(0, "mine")], own).blocked == ()
+    assert one.before([cancel("mine")], own).blocked == ()
 
 
 def test_nothing_but_ways_out_is_sent_while_quotes_are_pulled():
     one = risk()
     moment = facts(missing="gap", position_lots=3, orders=(order(),))
     one.watch(moment)
-    drafts = [Cancel(0, "mine"), CancelAll(0), Query(0, "mine"), Amend(0, "mine", BID, 1000, 1), place(ASK, 1003)]
+    drafts = [
+        cancel("mine"),
+        Draft(Act.CANCEL_ALL),
+        Draft(Act.QUERY, "mine"),
+        Draft(Act.AMEND, "mine", BID, 1000, 1),
+        place(ASK, 1003),
+    ]
     verdict = one.before(drafts, moment)
     assert verdict.allowed == tuple(drafts[:3])
     assert reasons(verdict.blocked) == [Reason.NOT_QUOTING] * 2
@@ -196,7 +203,7 @@ def test_a_position_is_not_closed_twice():
 def test_a_position_is_closed_at_the_market_while_its_quotes_leave():
     moment = facts(position_lots=5, orders=(order("ask", ASK, 1003, 2),))
     assert blocked([closing(ASK, 5)], moment) == [Reason.EXPOSURE]
-    assert blocked([Cancel(0, "ask"), closing(ASK, 5)], moment) == []
+    assert blocked([cancel("ask"), closing(ASK, 5)], moment) == []
 
 
 def test_reducing_lets_pass_what_cannot_turn_the_position_round():
@@ -209,7 +216,7 @@ def test_reducing_lets_pass_what_cannot_turn_the_position_round():
     assert one.before([place(ASK, 1004, 1)], resting).blocked == ()
     assert reasons(one.before([place(ASK, 1004, 2)], resting).blocked) == [Reason.NOT_QUOTING]
     assert reasons(one.before([place(BID, 999, 1)], resting).blocked) == [Reason.NOT_QUOTING]
-    assert one.before([Amend(0, "ask", ASK, 1003, 1)], resting).blocked == ()
+    assert one.before([Draft(Act.AMEND, "ask", ASK, 1003, 1)], resting).blocked == ()
 
 
 def test_what_a_reason_leads_to_can_be_made_graver():

@@ -152,9 +152,14 @@ def test_requests_behind_the_last_memory_count_towards_the_day():
     assert [one.reason for one in recovered.before([place()], after(1)).breaches] == [Reason.MESSAGE_BUDGET]
 
 
-def test_a_recovery_continues_from_a_states_memory():
-    start = Memory(state=State.REDUCING, reason=Reason.DRAWDOWN, peak_pnl=Decimal("1.5"))
-    assert Memory.recovered([], Memory.from_dict(start.to_dict())) == start
+def test_a_recovery_begins_at_a_states_memory():
+    kept = Memory(state=State.REDUCING, reason=Reason.DRAWDOWN, peak_pnl=Decimal("1.5"))
+    rows = [
+        Row(1, NOON, "risk", risk().row()),
+        Row(2, NOON, "state", {"risk": kept.to_dict()}),
+        Row(3, NOON, "fill", {}),
+    ]
+    assert Memory.recovered(rows) == kept
 
 
 def test_every_reason_leads_somewhere():
