@@ -302,6 +302,53 @@ def realism(
         print((out / "realism.md").read_text(encoding="utf-8"))
 
 
+@app.command("sim-venue")
+def sim_venue(
+    instrument: Annotated[Path, typer.Argument(help="Instrument YAML file; a venue named binance-spot trades spot.")],
+    recording: Annotated[
+        list[Path] | None, typer.Option(help="A store, or a recording's files; else synthetic.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="Of recorded files: binance, gemini, tardis or tob.")] = "binance",
+    speed: Annotated[float, typer.Option(help="Recorded seconds in one of ours.")] = 1.0,
+    fills: Annotated[str, typer.Option(help="As in jaxmm backtest.")] = "risk_averse:partial",
+    balance: Annotated[list[str] | None, typer.Option(metavar="CURRENCY=AMOUNT", help="Of the account.")] = None,
+    latency_ms: Annotated[float, typer.Option(help="Of every request, each way.")] = 0.0,
+    fault_seed: Annotated[int | None, typer.Option(help="Draw faults by this seed.")] = None,
+    fault_kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds of ours.")] = None,
+    port: Annotated[int, typer.Option(help="Of loopback; 0 takes a free one.")] = 0,
+    json_out: Json = False,
+) -> None:
+    """Plays Binance on loopback, so that the quoter or any ccxt program can trade without money; Ctrl-C ends it.
+
+    Example: jaxmm sim-venue configs/instruments/binance_usdm_btcusdt.yaml --speed 10 --json
+    """
+    from jaxmm.exchange.types import FillModel
+    from jaxmm.instrument import Instrument
+    from jaxmm.sim_venue import SimConfig, draw_schedule
+    from jaxmm.sim_venue.faults import KINDS
+    from jaxmm.sim_venue.run import parse_balances, run
+
+    config = SimConfig(
+        Instrument.from_yaml(instrument),
+        tuple(recording or ()),
+        format,
+        speed=speed,
+        model=FillModel.parse(fills),
+        balances=parse_balances(balance or ()),
+        latency_ms=latency_ms,
+        seed=fault_seed or 0,
+        port=port,
+    )
+    schedule = () if fault_seed is None else draw_schedule(fault_seed, seconds or 60.0, fault_kind or tuple(KINDS))
+
+    def ready(addresses: dict[str, Any]) -> None:
+        _answer(addresses, json_out)
+        sys.stdout.flush()
+
+    run(config, schedule, ready, seconds)
+
+
 def main() -> None:
     """The entry point of `jaxmm`."""
     try:

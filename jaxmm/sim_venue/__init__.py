@@ -18,7 +18,8 @@ all. As a process: `jaxmm sim-venue --help`.
 from jaxmm.sim_venue.config import RateLimits, SimConfig
 from jaxmm.sim_venue.faults import Fault
 from jaxmm.sim_venue.recording import Recording, load, synthetic
-from jaxmm.sim_venue.server import Scheduled, SimVenue, ccxt_urls
+from jaxmm.sim_venue.schedule import Scheduled, draw_schedule
+from jaxmm.sim_venue.server import SimVenue, ccxt_urls
 
 __all__ = [
     "CCXT_OPTIONS",
@@ -29,6 +30,7 @@ __all__ = [
     "SimConfig",
     "SimVenue",
     "ccxt_urls",
+    "draw_schedule",
     "load",
     "synthetic",
 ]

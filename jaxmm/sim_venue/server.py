@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,20 +23,13 @@ from jaxmm.sim_venue.limits import Counted, limits_of
 from jaxmm.sim_venue.matching import Exchange, Update
 from jaxmm.sim_venue.player import Player
 from jaxmm.sim_venue.recording import Recording, load, synthetic
+from jaxmm.sim_venue.schedule import Scheduled
 from jaxmm.sim_venue.spot import SpotFormat
 from jaxmm.sim_venue.state import state_of
 from jaxmm.sim_venue.streams import MARKET, USER, Client, Streams
 
 HANG_S = 60.0
 MARK_EVERY_S = 1.0
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """A fault that begins so many seconds after the start."""
-
-    at_s: float
-    fault: Fault
 
 
 class SimVenue:
