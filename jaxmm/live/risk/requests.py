@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from jaxmm.exchange.types import OrderType
 from jaxmm.instrument import Instrument
-from jaxmm.live.messages import BID
-from jaxmm.live.orders.drafts import Act, Draft
+from jaxmm.live.messages import BID, Amend, Cancel, Place
+from jaxmm.live.orders.drafts import Draft
 from jaxmm.live.risk.facts import Facts, OwnOrder
 from jaxmm.live.risk.limits import MS, RiskLimits
 from jaxmm.live.risk.reasons import Quoting, Reason
@@ -40,15 +40,15 @@ class RequestChecks:
 
     def check(self, draft: Draft, budget: Budget) -> Finding | None:
         """Why the draft may not be sent; None where it may, and then it counts for the next ones."""
-        if draft.act is Act.CANCEL:
+        if isinstance(draft, Cancel):
             return self._check_cancel(draft)
-        if draft.act is Act.AMEND:
+        if isinstance(draft, Amend):
             return self._not_quoting(draft) or self._budget(budget)
-        if draft.act is Act.PLACE:
+        if isinstance(draft, Place):
             return self._check_place(draft, budget)
         return None
 
-    def _check_cancel(self, draft: Draft) -> Finding | None:
+    def _check_cancel(self, draft: Cancel) -> Finding | None:
         index = next((i for i, order in enumerate(self._orders) if order.client_id == draft.client_id), None)
         if index is None:
             return None
@@ -60,7 +60,7 @@ class RequestChecks:
         self._orders[index] = replace(order, canceling=True)
         return None
 
-    def _check_place(self, draft: Draft, budget: Budget) -> Finding | None:
+    def _check_place(self, draft: Place, budget: Budget) -> Finding | None:
         closes = draft.reduce_only and draft.order_type is OrderType.MARKET
         finding = self._beyond_closing(draft) if closes else self._opening(draft, budget)
         if finding is None:
@@ -68,7 +68,7 @@ class RequestChecks:
             self._orders.append(OwnOrder(draft.client_id, draft.side, draft.price_ticks, draft.qty_lots, facts.now_ns))
         return finding
 
-    def _opening(self, draft: Draft, budget: Budget) -> Finding | None:
+    def _opening(self, draft: Place, budget: Budget) -> Finding | None:
         return (
             self._not_quoting(draft)
             or self._replaces_a_young_one(draft)
@@ -80,7 +80,7 @@ class RequestChecks:
             or self._budget(budget)
         )
 
-    def _beyond_closing(self, draft: Draft) -> Finding | None:
+    def _beyond_closing(self, draft: Place) -> Finding | None:
         """A market order that does no more than close the position is held back by nothing, in no state."""
         staying = sum(order.open_lots for order in self._orders if order.side == draft.side and not order.canceling)
         against = self._against(draft.side)
@@ -88,10 +88,10 @@ class RequestChecks:
             return None
         return Reason.EXPOSURE, f"{draft.qty_lots + staying} lots would close a position of {max(against, 0)}"
 
-    def _reduces(self, draft: Draft) -> bool:
+    def _reduces(self, draft: Place | Amend) -> bool:
         """Whether it cannot turn the position round, even if all open orders of its side fill."""
         others = self._open_lots(draft.side)
-        if draft.act is Act.AMEND:
+        if isinstance(draft, Amend):
             others -= sum(order.open_lots for order in self._orders if order.client_id == draft.client_id)
         return draft.qty_lots + others <= self._against(draft.side)
 
@@ -102,18 +102,18 @@ class RequestChecks:
     def _open_lots(self, side: int) -> int:
         return sum(order.open_lots for order in self._orders if order.side == side)
 
-    def _not_quoting(self, draft: Draft) -> Finding | None:
+    def _not_quoting(self, draft: Place | Amend) -> Finding | None:
         if self._quoting is Quoting.BOTH or (self._quoting is Quoting.REDUCE_ONLY and self._reduces(draft)):
             return None
         return Reason.NOT_QUOTING, f"quoting is {self._quoting}"
 
-    def _replaces_a_young_one(self, draft: Draft) -> Finding | None:
+    def _replaces_a_young_one(self, draft: Place) -> Finding | None:
         if not self._withheld[draft.side]:
             return None
         self._withheld[draft.side] -= 1
         return Reason.QUOTE_LIFE, "the order in its place is too young to go"
 
-    def _size(self, draft: Draft) -> Finding | None:
+    def _size(self, draft: Place) -> Finding | None:
         limits = self._limits
         if draft.qty_lots > limits.max_order_lots:
             return Reason.ORDER_SIZE, f"{draft.qty_lots} lots, at most {limits.max_order_lots}"
@@ -125,7 +125,7 @@ class RequestChecks:
             return Reason.ORDER_NOTIONAL, f"{notional:f}, at most {limits.max_order_notional:f}"
         return None
 
-    def _expected_price(self, draft: Draft) -> Decimal | None:
+    def _expected_price(self, draft: Place) -> Decimal | None:
         """Ticks; of a market order, that of the touch it takes from."""
         if draft.order_type is not OrderType.MARKET:
             return Decimal(draft.price_ticks)
@@ -138,7 +138,7 @@ class RequestChecks:
         quantity = lots * Decimal(repr(one.lot_size)) * Decimal(repr(one.contract_size))
         return quantity if one.kind == "inverse" else quantity * price_ticks * Decimal(repr(one.tick_size))
 
-    def _price(self, draft: Draft) -> Finding | None:
+    def _price(self, draft: Place) -> Finding | None:
         if draft.order_type is OrderType.MARKET:
             return None
         facts, band = self._facts, self._limits.price_band
@@ -149,7 +149,7 @@ class RequestChecks:
                 return Reason.PRICE_BAND, f"{draft.price_ticks} ticks, more than {band:g} of it from {name} {price:g}"
         return None if known else (Reason.PRICE_BAND, "neither mid nor mark is known")
 
-    def _self_trade(self, draft: Draft) -> Finding | None:
+    def _self_trade(self, draft: Place) -> Finding | None:
         """Whether it meets an order of ours; one on its way out can only be met by an order that takes."""
         takes = draft.order_type is not OrderType.POST_ONLY
         for order in self._orders:
@@ -160,7 +160,7 @@ class RequestChecks:
                 return Reason.SELF_TRADE, f"it would meet our own order {order.client_id}"
         return None
 
-    def _exposure(self, draft: Draft) -> Finding | None:
+    def _exposure(self, draft: Place) -> Finding | None:
         facts, most = self._facts, self._limits.max_position_lots
         towards = facts.position_lots if draft.side == BID else -facts.position_lots
         worst = towards + self._open_lots(draft.side) + draft.qty_lots
@@ -187,4 +187,4 @@ class RequestChecks:
 
 def new_risk(draft: Draft) -> bool:
     """Whether the request puts something at risk, so that it is held back where another of its group is at fault."""
-    return draft.act in (Act.PLACE, Act.AMEND)
+    return isinstance(draft, Place | Amend)

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 from jaxmm.exchange.types import OrderType
 from jaxmm.instrument import Instrument
-from jaxmm.live.messages import BID
-from jaxmm.live.orders.drafts import Act, Draft
+from jaxmm.live.messages import BID, Cancel, Place
 from jaxmm.live.risk import Facts, OwnOrder, Risk, RiskLimits
 
 SECOND, MS = 10**9, 10**6
@@ -61,15 +60,15 @@ def order(client_id="mine", side=BID, price_ticks=1000, lots=1, **changes) -> Ow
     return replace(OwnOrder(client_id, side, price_ticks, lots, sent_ns=0), **changes)
 
 
-def place(side=BID, price_ticks=1000, lots=1, order_type=OrderType.POST_ONLY, **changes) -> Draft:
-    return Draft(Act.PLACE, "", side, price_ticks, lots, order_type, **changes)
+def place(side=BID, price_ticks=1000, lots=1, order_type=OrderType.POST_ONLY, **changes) -> Place:
+    return Place(0, "", side, price_ticks, lots, order_type, **changes)
 
 
-def cancel(client_id="mine") -> Draft:
-    return Draft(Act.CANCEL, client_id)
+def cancel(client_id="mine") -> Cancel:
+    return Cancel(0, client_id)
 
 
-def closing(side, lots) -> Draft:
+def closing(side, lots) -> Place:
     return place(side, 0, lots, OrderType.MARKET, reduce_only=True)
 
 

@@ -7,8 +7,7 @@ from moments import BTC, MS, NOON, after, cancel, closing, facts, limits, order,
 
 from jaxmm.exchange.types import OrderType
 from jaxmm.instrument import Instrument
-from jaxmm.live.messages import ASK, BID
-from jaxmm.live.orders.drafts import Act, Draft
+from jaxmm.live.messages import ASK, BID, Amend, CancelAll, Query
 from jaxmm.live.risk import Action, Quoting, Reason, Risk, State
 
 
@@ -122,7 +121,7 @@ def test_an_order_on_its_way_out_is_met_only_by_one_that_takes():
 def test_more_requests_in_a_second_than_allowed_pull():
     one = risk(max_messages_per_s=2)
     assert one.before([place(price_ticks=999), place(price_ticks=998)], after(0)).blocked == ()
-    assert one.before([Draft(Act.QUERY, "a")], after(1)).blocked == ()  # questions pass, and count
+    assert one.before([Query(0, "a")], after(1)).blocked == ()  # questions pass, and count
     verdict = one.before([place(price_ticks=997)], after(999))
     assert reasons(verdict.breaches) == [Reason.MESSAGE_RATE]
     assert one.quoting(NOON + 999 * MS) is Quoting.NONE
@@ -139,7 +138,7 @@ def test_more_requests_in_a_day_than_allowed_halt():
     for i in range(3):
         assert one.before([place(price_ticks=990 + i)], after(i)).blocked == ()
     assert reasons(one.before([place()], after(9)).breaches) == [Reason.MESSAGE_BUDGET]
-    assert one.before([cancel("a"), Draft(Act.CANCEL_ALL)], after(10)).blocked == ()  # a way out is never held back
+    assert one.before([cancel("a"), CancelAll(0)], after(10)).blocked == ()  # a way out is never held back
 
 
 def test_the_next_day_has_a_budget_of_its_own():
@@ -174,9 +173,9 @@ def test_nothing_but_ways_out_is_sent_while_quotes_are_pulled():
     one.watch(moment)
     drafts = [
         cancel("mine"),
-        Draft(Act.CANCEL_ALL),
-        Draft(Act.QUERY, "mine"),
-        Draft(Act.AMEND, "mine", BID, 1000, 1),
+        CancelAll(0),
+        Query(0, "mine"),
+        Amend(0, "mine", BID, 1000, 1),
         place(ASK, 1003),
     ]
     verdict = one.before(drafts, moment)
@@ -216,7 +215,7 @@ def test_reducing_lets_pass_what_cannot_turn_the_position_round():
     assert one.before([place(ASK, 1004, 1)], resting).blocked == ()
     assert reasons(one.before([place(ASK, 1004, 2)], resting).blocked) == [Reason.NOT_QUOTING]
     assert reasons(one.before([place(BID, 999, 1)], resting).blocked) == [Reason.NOT_QUOTING]
-    assert one.before([Draft(Act.AMEND, "ask", ASK, 1003, 1)], resting).blocked == ()
+    assert one.before([Amend(0, "ask", ASK, 1003, 1)], resting).blocked == ()
 
 
 def test_what_a_reason_leads_to_can_be_made_graver():
