@@ -59,6 +59,11 @@ class LiveMarket:
         add_touch(self._window, self._touch, after)
         self._touch = after
 
+    def best(self, side: int) -> int | None:
+        """The best price of a side, ticks, after the last whole message; None where the side is empty."""
+        price, lots = (BID_PRICE, BID_LOTS) if side == BID else (ASK_PRICE, ASK_LOTS)
+        return int(self._touch[price]) if self._touch[lots] else None
+
     def decide(self, ts_ns: int) -> Seen | None:
         """What is known at `ts_ns`; None until both sides of the book have been there at a decision."""
         if not self._started:

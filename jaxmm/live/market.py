@@ -17,9 +17,6 @@ class MarketState:
         """Why the book is not to be traded on, until the next snapshot; None where it is whole."""
         self.mark: float | None = None
         """The venue's mark price, in quote currency."""
-        self.mark_ns = 0
-        self.seen: Seen | None = None
-        """What the last decision saw."""
 
     def apply(self, message: Market) -> int:
         """Applies one message; returns the trades and book rows in it, which the decision clock counts."""
@@ -29,15 +26,19 @@ class MarketState:
             self._features.on_trade(message.side, message.qty_lots)
             return 1
         if isinstance(message, Mark):
-            self.mark, self.mark_ns = message.price, message.recv_ts
+            self.mark = message.price
         elif isinstance(message, Gap):
             self.missing = message.reason
         return 0
 
+    @property
+    def touch(self) -> tuple[int | None, int | None]:
+        """Best bid and ask now, ticks; None where a side is empty."""
+        return self._features.best(BID), self._features.best(ASK)
+
     def decide(self, ts_ns: int) -> Seen | None:
         """What is known at `ts_ns`; None until both sides of the book have been there at a decision."""
-        self.seen = self._features.decide(ts_ns)
-        return self.seen
+        return self._features.decide(ts_ns)
 
     def _apply_book(self, book: Book) -> int:
         if book.snapshot:
