@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from jaxmm.data.arrow import column
 from jaxmm.data.schema import Kind, Side
+from jaxmm.errors import InputError
 from jaxmm.instrument import Instrument
 from jaxmm.live.messages import ASK, BID, Book, Gap, Mark, Market, Trade
 
@@ -38,15 +39,18 @@ class Recording(Protocol):
 class StoreFeed:
     """The market messages of a store in received order; may be read any number of times.
 
+    Raises `InputError` where the store holds no rows.
+
     Attributes:
         instrument: what is traded.
+        first_ns: when its first row was received.
         disorder_ns: how far exchange time runs back at most, against the latest before it in received order.
     """
 
     def __init__(self, store: Recording) -> None:
         self.instrument = store.instrument
         self._store = store
-        self.disorder_ns, self._has_diffs = _survey(store)
+        self.first_ns, self.disorder_ns, self._has_diffs = _survey(store)
 
     def __iter__(self) -> Iterator[Market]:
         """Raises `InputError` on a price or quantity that is off the tick or lot."""
@@ -64,16 +68,20 @@ class StoreFeed:
             yield from zip(zip(*(c.tolist() for c in columns), strict=True), price.tolist(), strict=True)
 
 
-def _survey(store: Recording) -> tuple[int, bool]:
-    """How far exchange time runs back, and whether diffs or snapshots make the book; where not, tops do."""
+def _survey(store: Recording) -> tuple[int, int, bool]:
+    """First time, how far exchange time runs back, and whether diffs or snapshots make the book; where not, tops do."""
+    first: int | None = None
     disorder, latest, has_diffs = 0, np.iinfo(np.int64).min, False
-    for batch in store.batches(columns=["exch_ts", "kind"]):
+    for batch in store.batches(columns=["exch_ts", "recv_ts", "kind"]):
         if batch.num_rows:
             exch_ts = column(batch, "exch_ts")
+            first = int(column(batch, "recv_ts")[0]) if first is None else first
             newest = np.maximum.accumulate(np.maximum(exch_ts, latest))
             latest, disorder = newest[-1], max(disorder, int((newest - exch_ts).max()))
             has_diffs |= bool(np.isin(column(batch, "kind"), _DIFFS).any())
-    return disorder, has_diffs
+    if first is None:
+        raise InputError(f"{store.instrument.symbol}: the store holds no rows; import a recording first")
+    return first, disorder, has_diffs
 
 
 class _Messages:

@@ -5,7 +5,7 @@ submitted set out, and up to when messages may be delivered. What is submitted b
 """
 
 from jaxmm.live.gateway import Inbox
-from jaxmm.live.messages import Account, Fill, OrderState, Request, Stream
+from jaxmm.live.messages import Account, Fill, Message, OrderState, Request, Stream
 from jaxmm.live.paper.venue import PaperVenue
 
 
@@ -14,22 +14,24 @@ class PaperGateway:
 
     Attributes:
         venue: the venue behind it.
+        instrument: what is traded.
     """
 
     can_amend = True
     dead_man = False
 
-    def __init__(self, venue: PaperVenue) -> None:
+    def __init__(self, venue: PaperVenue, now_ns: int) -> None:
         self.venue = venue
         self.instrument = venue.account.instrument
         self._inbox: Inbox | None = None
         self._submitted: list[Request] = []
-        self._now_ns = 0
+        self._now_ns = now_ns
 
     async def start(self, inbox: Inbox) -> None:
         """From now on messages arrive."""
         self._inbox = inbox
-        self.deliver(Stream("user", True, self._now_ns))
+        for name in ("market", "user"):
+            self.deliver(Stream(name, True, self._now_ns))
 
     def submit(self, request: Request) -> None:
         """Takes a request; it sets out with the next `flush`."""
@@ -37,14 +39,15 @@ class PaperGateway:
 
     def flush(self, now_ns: int) -> None:
         """What was submitted sets out, at this time of the venue's clock."""
+        self._now_ns = now_ns
         if self._submitted:
             requests, self._submitted = self._submitted, []
             self.venue.send(now_ns, requests)
 
-    def deliver(self, message: object) -> None:
+    def deliver(self, message: Message) -> None:
         """Puts a message into the inbox, while there is one."""
         if self._inbox is not None:
-            self._inbox(message)  # type: ignore[arg-type]
+            self._inbox(message)
 
     async def open_orders(self) -> list[OrderState]:
         """Every open order."""

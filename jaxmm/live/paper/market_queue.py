@@ -12,7 +12,8 @@ from itertools import count
 from jaxmm.exchange.reference import ASK, ASK_DEPTH, BID, BID_DEPTH, BUY_TRADE, SELL_TRADE, Event
 from jaxmm.live.messages import Book, Levels, Trade
 
-LONG_AGO = -(2**62)
+NEVER = 2**62
+LONG_AGO = -NEVER
 Sides = tuple[Mapping[int, int], Mapping[int, int]]
 
 

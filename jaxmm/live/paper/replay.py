@@ -10,8 +10,7 @@ from typing import Protocol
 
 from jaxmm.live.messages import Book, Market, Message, Trade
 from jaxmm.live.paper.gateway import PaperGateway
-
-NEVER = 2**62
+from jaxmm.live.paper.market_queue import LONG_AGO, NEVER
 
 
 class Driven(Protocol):
@@ -38,7 +37,7 @@ def replay(core: Driven, gateway: PaperGateway, feed: Iterable[Market], disorder
     decisions up to and including then are made.
     """
     ahead = _Ahead(feed, gateway, disorder_ns)
-    now = -NEVER
+    now = LONG_AGO
     while True:
         decision_ns = NEVER if core.next_decision_ns is None else core.next_decision_ns
         row_ns = max(ahead.next_ns, now)
@@ -46,17 +45,15 @@ def replay(core: Driven, gateway: PaperGateway, feed: Iterable[Market], disorder
             return now
         until = min(row_ns, decision_ns)
         ahead.read(until)
-        mail_ns = gateway.venue.next_mail_ns(until)
-        if mail_ns is not None:
+        if gateway.venue.live_to_mail(until):
+            until = gateway.venue.mail_ns
             gateway.deliver(gateway.venue.take_mail())
-            gateway.flush(mail_ns)
         elif row_ns <= decision_ns:
             now = row_ns
             gateway.deliver(ahead.take())
-            gateway.flush(now)
         else:
             core.tick(decision_ns + 1)
-            gateway.flush(decision_ns)
+        gateway.flush(until)
 
 
 class _Ahead:
@@ -66,7 +63,7 @@ class _Ahead:
         self._feed: Iterator[Market] = iter(feed)
         self._venue = gateway.venue
         self._disorder_ns = disorder_ns
-        self._latest = -NEVER  # exchange time
+        self._latest = LONG_AGO  # exchange time
         self._kept: deque[Market] = deque()
         self._ended = False
         self._step()

@@ -37,7 +37,7 @@ from jaxmm.live.messages import (
     Trade,
 )
 from jaxmm.live.paper.account import PaperAccount
-from jaxmm.live.paper.market_queue import LONG_AGO, MarketQueue
+from jaxmm.live.paper.market_queue import LONG_AGO, NEVER, MarketQueue
 from jaxmm.tape.delays import REQUEST, RESPONSE, Constant, Delay
 
 REFUSALS = {
@@ -73,7 +73,7 @@ class _Order:
 
 
 class PaperVenue:
-    """One instrument's venue in virtual time: `push` and `send` what is on its way, `advance` the clock, take the mail.
+    """One instrument's venue in virtual time: `push` and `send` what is on its way, let it live, take its mail.
 
     Attributes:
         account: our money there.
@@ -133,23 +133,32 @@ class PaperVenue:
         for kind, arrival in enumerate(self._arrived):
             heappush(self._steps, (arrival, number, kind, group))
 
-    def next_mail_ns(self, until_ns: int) -> int | None:
-        """When the next message of ours reaches us, if that is up to `until_ns`; the venue lives up to then."""
-        while not (self._mail and self._mail[0][0] <= min(self._next_ns(), until_ns)):
-            if self._next_ns() > until_ns:
-                return None
-            self._live()
-        return self._mail[0][0]
-
-    def take_mail(self) -> Message:
-        """The next message of ours, received when `next_mail_ns` says."""
-        at, _, message = heappop(self._mail)
-        return received(message, at)
+    @property
+    def next_ns(self) -> int:
+        """When something happens next at the venue, as far as it is known; `NEVER` where nothing is on its way."""
+        event, arrival = self.market.next_ns, self._steps[0][0] if self._steps else None
+        return min((ts for ts in (event, arrival) if ts is not None), default=NEVER)
 
     @property
-    def happens_ns(self) -> int | None:
-        """When the next request arrives or the next message of ours reaches us, as far as it is known."""
-        return min((queue[0][0] for queue in (self._steps, self._mail) if queue), default=None)
+    def mail_ns(self) -> int:
+        """When the next message of ours reaches us, of what has happened so far; `NEVER` where there is none."""
+        return self._mail[0][0] if self._mail else NEVER
+
+    def live_until(self, until_ns: int) -> None:
+        """Everything up to then happens."""
+        while self.next_ns <= until_ns:
+            self._live()
+
+    def live_to_mail(self, until_ns: int) -> bool:
+        """The same, but no further than to the next message of ours; whether there is one up to `until_ns`."""
+        while self.next_ns <= until_ns and self.next_ns < self.mail_ns:
+            self._live()
+        return self.mail_ns <= until_ns
+
+    def take_mail(self) -> Message:
+        """The next message of ours, received at `mail_ns`."""
+        at, _, message = heappop(self._mail)
+        return received(message, at)
 
     # --- questions ----------------------------------------------------------------------------------------------
 
@@ -163,11 +172,6 @@ class PaperVenue:
         return Account(dict(self.account.balances), position, recv_ts)
 
     # --- the venue's clock --------------------------------------------------------------------------------------
-
-    def _next_ns(self) -> int:
-        """When something happens next at the venue; 2**62 where nothing is on its way."""
-        event, arrival = self.market.next_ns, self._steps[0][0] if self._steps else None
-        return min((ts for ts in (event, arrival) if ts is not None), default=-LONG_AGO)
 
     def _live(self) -> None:
         """The next thing happens; on a tie the market's."""

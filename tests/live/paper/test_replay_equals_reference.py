@@ -21,6 +21,7 @@ from tests.live.paper.plain_quoter import PlainQuoter, by_reference
 from tests.tape.memory_store import INSTRUMENT, MemoryStore, RandomMarket
 
 NAMED = replace(INSTRUMENT, base="ABC", quote="USD", maker_fee=0.0001, taker_fee=0.0005)
+LATENCIES = Latency(), Latency(1_500, 700), Latency.parse("place=3us,cancel=1us,response=5us")
 MODELS = ("risk_averse", "risk_averse:partial", "penetration:partial", "touch", "touch:partial", "power3(2):partial")
 
 
@@ -41,7 +42,7 @@ def random_decide(seed: int, orders: int):
 def paper_run(store, clock, levels, orders, decide, latency, model, limits) -> PlainQuoter:
     feed = StoreFeed(store)
     account = PaperAccount.starting(store.instrument, False, {store.instrument.quote: Decimal(1_000_000)})
-    gateway = PaperGateway(PaperVenue(account, latency, model, limits))
+    gateway = PaperGateway(PaperVenue(account, latency, model, limits), feed.first_ns)
     quoter = PlainQuoter(clock, levels, orders, decide, gateway.submit)
     asyncio.run(gateway.start(quoter.handle))
     replay(quoter, gateway, feed, feed.disorder_ns)
