@@ -1,6 +1,7 @@
 """Journal and order manager as one: nothing is asked or believed before it is in the journal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from jaxmm.live.journal import Journal
 from jaxmm.live.journal.bodies import said_in
@@ -38,9 +39,13 @@ class Desk:
         self.manager.ledger.begin(account)
         self.save(now_ns, 0)
 
-    def save(self, now_ns: int, complete_ns: int) -> None:
-        """Writes a state, so that a restart need not read what came before; fills are complete up to `complete_ns`."""
-        self.journal.checkpoint(now_ns, {"complete_ns": complete_ns, **self.manager.to_body(complete_ns)})
+    def save(self, now_ns: int, complete_ns: int, others: Mapping[str, Any] | None = None) -> None:
+        """Writes a state, so that a restart need not read what came before; fills are complete up to `complete_ns`.
+
+        `others` are the states of other parts by name, such as that of `risk`.
+        """
+        orders = self.manager.to_body(complete_ns)
+        self.journal.checkpoint(now_ns, {"complete_ns": complete_ns, **orders, **(others or {})})
         self.journal.commit()
 
     def load(self) -> int | None:
