@@ -1,5 +1,3 @@
-import asyncio
-
 import aiohttp
 import ccxt
 import pytest
@@ -54,7 +52,7 @@ def test_a_refusal_of_the_venue_is_sure_and_has_its_reason(status, code, text, r
         ccxt.RequestTimeout("no answer"),
         ccxt.ExchangeNotAvailable("connection closed"),
         ccxt.NullResponse("empty"),
-        asyncio.TimeoutError(),
+        TimeoutError(),
         KeyError("orderId"),
     ],
 )
