@@ -80,8 +80,8 @@ class Binance:
         self._exchange: Any = (SpotWithEars if self._spot else UsdmWithEars)(
             settings(config, credentials, self._session)
         )
-        self._exchange.hear = self._hear
-        self._exchange.headers = lambda headers: self.budget.heard(headers, self._venue_ns())
+        self._exchange.ear = self._hear
+        self._exchange.header_ear = lambda headers: self.budget.heard(headers, self._venue_ns())
         servers = {"rest": config.rest_url, "ws": config.ws_url}
         own = bool(config.rest_url and config.ws_url)
         prepare(

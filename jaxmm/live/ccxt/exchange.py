@@ -27,12 +27,12 @@ Headers = Callable[[Mapping[str, str]], None]
 class _WithEars:
     """What both of ccxt's classes get."""
 
-    hear: Hear
-    headers: Headers
+    ear: Hear
+    header_ear: Headers
 
     def handle_message(self, client: Any, message: Any) -> None:
         """Every message of every socket, in the moment it is read."""
-        self.hear(client, message)
+        self.ear(client, message)
 
     def handle_errors(
         self,
@@ -47,7 +47,7 @@ class _WithEars:
         request_body: Any,
     ) -> None:
         """Every answer over HTTP: tells its headers, and raises what is a refusal with all that it says."""
-        self.headers(headers)
+        self.header_ear(headers)
         told = response if isinstance(response, dict) else {}
         number = told.get("code")
         number = number if isinstance(number, int) else None

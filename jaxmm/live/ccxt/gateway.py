@@ -61,6 +61,7 @@ class CcxtGateway:
         self._rng = rng if rng is not None else random.Random()
         self._redact = Redactor(credentials.secrets)
         self._inbox: Inbox | None = None
+        self._failure = "none"
         self._skew = ClockSkew()
         self._clock_doubted = asyncio.Event()
         self._up = {name: asyncio.Event() for name in ("market", "user", "book")}
@@ -99,6 +100,7 @@ class CcxtGateway:
             await self.close()
             raise Unreachable(
                 f"{self._config.venue}: no {' and no '.join(missing)} within {self._config.start_timeout_s:g} s"
+                f"; the last failure: {self._failure}"
             ) from error
         except BaseException:
             await self.close()
@@ -126,7 +128,9 @@ class CcxtGateway:
                 return
             except InputError:
                 raise
-            except ERRORS:
+            except ERRORS as error:
+                self._heed(error)
+                self._failure = self._text(error)
                 await asyncio.sleep(backoff.next_s())
 
     # --- requests ---
@@ -203,7 +207,7 @@ class CcxtGateway:
                 reason = "it ended"
             except Exception as error:  # whatever it was, the stream is opened again and the reason is told
                 self._heed(error)
-                reason = self._text(error)
+                self._failure = reason = self._text(error)
             self._up[name].clear()
             self._deliver(Stream(name, False, self._now_ns(), reason))
             if time.monotonic() - began > STEADY_S:
