@@ -30,7 +30,7 @@ class PaperSection(Section):
     """What counts as a fill: queue model and size mode, as `jaxmm backtest --fills` takes it."""
     hold_ms: float = Field(default=20.0, ge=0)
     """How long market messages of live data wait for others that happened before them at the exchange."""
-    limits: dict[str, int] = {}
+    limits: dict[str, int] = Field(default_factory=dict)
     """What the venue accepts, by the names of `jaxmm.exchange.limits.Limits`."""
 
     @field_validator("latency")

@@ -179,7 +179,7 @@ class PaperVenue:
         if event_ts is not None and (not self._steps or event_ts <= self._steps[0][0]):
             self._now = max(self._now, event_ts)
             self._delay = self._late(self._latency.response, event_ts, RESPONSE)
-            self._told = max(self._told, event_ts + self._delay)
+            self._told = max(self._told, self._now + self._delay)
             for event in self.market.pop(self._venue.book):
                 for report in self._venue.on_event(event):
                     self._post(self._told, self._filled(report))
