@@ -42,20 +42,22 @@ class Ledger:
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.position_lots = 0
-        self.balances: dict[str, Decimal] = {}
-        self.fees: dict[str, Decimal] = {}
-        self.spot: bool | None = None
-        self.traded_lots = 0
-        self.fills = 0
-        self._start_lots = 0
-        self._cash = ZERO  # −Σ worth of what was bought, see `_worth`
-        self._paid = ZERO  # worth of what is held, at its average entry price
+        self._reset()
         self._tick, self._lot = Decimal(repr(instrument.tick_size)), Decimal(repr(instrument.lot_size))
         self._contract = Decimal(repr(instrument.contract_size))
 
+    def _reset(self) -> None:
+        self.position_lots = self._start_lots = 0
+        self.balances: dict[str, Decimal] = {}
+        self.fees: dict[str, Decimal] = {}
+        self.spot: bool | None = None
+        self.traded_lots = self.fills = 0
+        self._cash = ZERO  # −Σ worth of what was bought, see `_worth`
+        self._paid = ZERO  # worth of what is held, at its average entry price
+
     def begin(self, account: Account) -> None:
         """The balances and the position that all is counted from."""
+        self._reset()
         self.balances = dict(account.balances)
         self.spot = account.position_lots is None
         self.position_lots = self._start_lots = account.position_lots or 0
@@ -125,6 +127,13 @@ class Ledger:
             if ours != venue:
                 found.append(Difference(currency, ours, venue))
         return found
+
+    def adopt(self, account: Account) -> None:
+        """Takes the venue's numbers; what they differ by is none of our doing, and no profit."""
+        if account.position_lots is not None:
+            self._start_lots += account.position_lots - self.position_lots
+            self.position_lots = account.position_lots
+        self.balances = dict(account.balances)
 
     def to_body(self) -> dict[str, Any]:
         """Plain values, as a state in the journal holds them."""

@@ -9,7 +9,7 @@ Its rules are those of `jaxmm.exchange.reference_orders`, and for what only a re
 - An order of ours that is open and not one of our quotes (an orphan) is cancelled until it is gone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -143,6 +143,14 @@ class OrderManager:
         late = now_ns - self._patience.fills_ns
         return any(order.owed_lots and order.doubt_ns <= late for order in self.orders.unsettled())
 
+    def unanswered(self) -> list[int]:
+        """Ids of the requests without an answer."""
+        return list(self._unanswered)
+
+    def knows(self, trade_id: str) -> bool:
+        """Whether the fill has been counted."""
+        return trade_id in self._trades
+
     # --- what we want -------------------------------------------------------------------------------------------------
 
     def want(self, wanted: Wanted, now_ns: int) -> list[Draft]:
@@ -240,6 +248,11 @@ class OrderManager:
             slots[slots.index(order.client_id)] = ""
         order.kept = False
 
+    def leave_all(self) -> None:
+        """No order is a quote any more: what is open is to be cancelled."""
+        for order in self.orders.unsettled():
+            self._leave(order)
+
     def _about(self, request: Request) -> list[Order]:
         if isinstance(request, CancelAll):
             return self.open_orders()
@@ -305,14 +318,10 @@ class OrderManager:
         """The venue describes an order; of others' orders nothing is kept."""
         self._learn(state, asked=False)
 
-    def on_open_orders(self, states: Iterable[OrderState], asked_ns: int) -> None:
-        """The venue's list of open orders, asked for at `asked_ns`; what should be in it and is not is in doubt."""
-        listed = set()
-        for state in states:
-            self._learn(state, asked=False)
-            listed.add(state.client_id)
+    def on_open_orders(self, client_ids: Collection[str], asked_ns: int) -> None:
+        """The venue listed its open orders, asked at `asked_ns`; what should be among them and is not is in doubt."""
         for order in self.open_orders():
-            if order.client_id not in listed and not order.unanswered and order.changed_ns < asked_ns:
+            if order.client_id not in client_ids and not order.unanswered and order.changed_ns < asked_ns:
                 order.doubt(asked_ns)
 
     def on_fill(self, fill: Fill) -> bool:
@@ -327,6 +336,10 @@ class OrderManager:
         elif not fill.client_id:
             self.orders.keep_fill(fill)
         return True
+
+    def forget(self, fill: Fill) -> None:
+        """An execution that the account holds already: it will not be counted."""
+        self._trades.add(fill.trade_id, fill.exch_ts)
 
     def _answered(self, request_id: int) -> tuple[type | None, list[Order]]:
         sent = self._unanswered.pop(request_id, None)
@@ -356,14 +369,14 @@ class OrderManager:
 
     # --- states of the journal ----------------------------------------------------------------------------------------
 
-    def to_body(self, complete_ns: int) -> dict[str, Any]:
-        """All that a restart needs; fills up to `complete_ns` (the venue's clock) will not be asked for again."""
+    def to_body(self, fills_from: int) -> dict[str, Any]:
+        """All that a restart needs; it will ask for fills from `fills_from` on (ns, the venue's clock)."""
         return {
             "ledger": self.ledger.to_body(),
             "orders": [order.to_body() for order in self.orders.unsettled()],
             "slots": self._slots,
             "unanswered": {str(number): [KINDS[sent.kind], *sent[1:]] for number, sent in self._unanswered.items()},
-            "trades": self._trades.since(complete_ns),
+            "trades": self._trades.since(fills_from),
             "fills": self.orders.kept_fills(),
         }
 

@@ -73,10 +73,8 @@ class Seen:
             del self._ids[next(iter(self._ids))]
         return True
 
-    @property
-    def latest_ns(self) -> int:
-        """The venue's time of the latest trade; 0 where there is none."""
-        return max(self._ids.values(), default=0)
+    def __contains__(self, trade_id: str) -> bool:
+        return trade_id in self._ids
 
     def since(self, exch_ts: int) -> list[tuple[str, int]]:
         """The ids of trades from that time on, for a state."""

@@ -70,8 +70,8 @@ class Order:
         return self.status is OrderStatus.REJECTED and not self.seen
 
     def doubt(self, now_ns: int) -> None:
-        """Where it stands is not known any more, unless it was at its end."""
-        if not self.status.final or self.never_was:
+        """Where it stands is not known any more, unless it was at its end; an older doubt stays what it is."""
+        if self.status is not OrderStatus.UNKNOWN and (not self.status.final or self.never_was):
             self.status = OrderStatus.UNKNOWN
             self.doubt_ns, self.tries, self.next_try_ns = now_ns, 0, now_ns
 
@@ -95,6 +95,7 @@ class Order:
         self.filled_lots += fill.qty_lots
         self.taken_lots += 0 if fill.maker else fill.qty_lots
         self.changed_ns, self.seen = fill.recv_ts, True
+        self.status = OrderStatus.OPEN if self.status is OrderStatus.PENDING else self.status
         self._complete()
 
     def _tell(self, state: OrderState) -> None:

@@ -26,7 +26,8 @@ def manager_of(instrument: Instrument = USDM, account: Account = FUTURES_ACCOUNT
 def desk_at(path: Path, **settings) -> Desk:
     """A desk whose journal is at `path`, loaded; begun where the journal is new."""
     desk = Desk(Journal.open(path, quoter="test", facts={}, now_ns=0), OrderManager("test", Ledger(USDM), **settings))
-    if desk.load() is None:
+    desk.load()
+    if not desk.begun:
         desk.begin(FUTURES_ACCOUNT, 0)
     return desk
 
