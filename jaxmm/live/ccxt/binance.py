@@ -13,7 +13,7 @@ from jaxmm.live.ccxt.binance_market import BinanceMarket
 from jaxmm.live.ccxt.binance_messages import BinanceMessages, Json
 from jaxmm.live.ccxt.binance_user import BinanceUser
 from jaxmm.live.ccxt.book_sync import Snapshot
-from jaxmm.live.ccxt.budget import Budget, Cost, read_limits
+from jaxmm.live.ccxt.budget import Budget, Cost, Wait, read_limits
 from jaxmm.live.ccxt.config import Credentials, GatewayConfig
 from jaxmm.live.ccxt.endpoints import (
     COUNTDOWN,
@@ -27,7 +27,7 @@ from jaxmm.live.ccxt.endpoints import (
     place_parameters,
 )
 from jaxmm.live.ccxt.exchange import SpotWithEars, UsdmWithEars, new_session, prepare, settings
-from jaxmm.live.ccxt.failures import VenueRefused, refusal_of
+from jaxmm.live.ccxt.failures import VenueRefused, refusal_of, silence_until
 from jaxmm.live.ccxt.redact import Redactor
 from jaxmm.live.ccxt.units import Units
 from jaxmm.live.ccxt.venue import MustWait, Up
@@ -135,7 +135,15 @@ class Binance:
         wait = self.budget.take(cost or at.cost, self._venue_ns(), urgent=urgent)
         if wait is not None:
             raise MustWait(wait)
-        return await self._exchange.request(at.path, [at.address], at.method, parameters)
+        try:
+            return await self._exchange.request(at.path, [at.address], at.method, parameters)
+        except VenueRefused as error:
+            until = silence_until(error.answer, self._venue_ns())
+            if until is None:
+                raise
+            ban = Wait(refusal_of(error) or Refusal.RATE, until, str(error))
+            self.budget.banned(ban)
+            raise MustWait(ban) from error
 
     # --- questions ---
 

@@ -97,10 +97,10 @@ class Budget:
             if told is not None and value.isdigit():
                 self._correct(_HEADERS[told[1].lower()], int(told[2]) * _UNITS[told[3].upper()], int(value), now_ns)
 
-    def banned(self, reason: Refusal, until_ns: int, text: str) -> None:
+    def banned(self, wait: Wait) -> None:
         """The venue does not listen before that time."""
-        if self._ban is None or until_ns > self._ban.until_ns:
-            self._ban = Wait(reason, until_ns, text)
+        if self._ban is None or wait.until_ns > self._ban.until_ns:
+            self._ban = wait
 
     def used(self, now_ns: int) -> dict[str, float]:
         """The share of each limit that is used, by names such as `weight/60s`."""

@@ -82,7 +82,9 @@ def new_session() -> aiohttp.ClientSession:
     """Connections to the venue that stay open between requests."""
     context = ssl.create_default_context(cafile=certifi.where())
     connector = aiohttp.TCPConnector(ssl=context, keepalive_timeout=IDLE_S, ttl_dns_cache=300)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    session._retry_connection = False  # aiohttp asks PUT and DELETE twice; an amend that was carried out looks refused
+    return session
 
 
 def prepare(exchange: Any, addresses: Mapping[str, str], config: GatewayConfig, now_ns: Callable[[], int]) -> None:

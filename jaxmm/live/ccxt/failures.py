@@ -27,6 +27,7 @@ _CODES = {
 _BY_CODE = {code: refusal for refusal, codes in _CODES.items() for code in codes}
 _BY_TEXT = (  # spot says by text what futures say by code
     ("immediately match and take", Refusal.POST_ONLY),
+    ("post only order will be rejected", Refusal.POST_ONLY),
     ("insufficient balance", Refusal.BALANCE),
     ("duplicate", Refusal.DUPLICATE),
     ("unknown order", Refusal.UNKNOWN_ORDER),
@@ -75,6 +76,8 @@ def refusal_of(error: BaseException) -> Refusal | None:
         return Refusal.OTHER  # there never was a connection to send it on
     if isinstance(error, ccxt.ChecksumError):
         return None
+    if isinstance(error, ccxt.ExchangeError) and (told := _refusal_of_text(str(error))) is not None:
+        return told
     for kind, refusal in _BY_CLASS:
         if isinstance(error, kind):
             return refusal
@@ -93,11 +96,15 @@ def _refusal_of_answer(answer: VenueAnswer) -> Refusal | None:
         return None
     if answer.status == 408 or (answer.status < 400 and answer.code is None):
         return None
-    text = answer.text.lower()
-    for words, refusal in _BY_TEXT:
-        if words in text:
-            return refusal
+    told = _refusal_of_text(answer.text)
+    if told is not None:
+        return told
     return _BY_CODE.get(answer.code, Refusal.OTHER) if answer.code is not None else _without_code(answer.status)
+
+
+def _refusal_of_text(text: str) -> Refusal | None:
+    text = text.lower()
+    return next((refusal for words, refusal in _BY_TEXT if words in text), None)
 
 
 def _without_code(status: int) -> Refusal:

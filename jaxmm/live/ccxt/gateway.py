@@ -14,7 +14,7 @@ from jaxmm.live.ccxt.backoff import Backoff
 from jaxmm.live.ccxt.binance import NAMES, Binance
 from jaxmm.live.ccxt.clock_skew import ClockSkew, Sample
 from jaxmm.live.ccxt.config import Credentials, GatewayConfig
-from jaxmm.live.ccxt.failures import CLOCK_CODES, VenueRefused, refusal_of, silence_until
+from jaxmm.live.ccxt.failures import CLOCK_CODES, VenueRefused, refusal_of
 from jaxmm.live.ccxt.redact import Redactor
 from jaxmm.live.ccxt.steady_clock import steady_clock
 from jaxmm.live.ccxt.unified import Unified
@@ -152,23 +152,13 @@ class CcxtGateway:
         if isinstance(error, MustWait):
             until = error.wait.until_ns - self._skew.skew_ns
             return Refused(request.request_id, now, error.wait.reason, text, until)
+        self._heed(error)
         reason = refusal_of(error)
-        if reason is None:
-            return Lost(request.request_id, now, text)
-        return Refused(request.request_id, now, reason, text, self._heed(error))
+        return Lost(request.request_id, now, text) if reason is None else Refused(request.request_id, now, reason, text)
 
-    def _heed(self, error: Exception) -> int:
-        """Learns from a refusal; returns when to ask again, or 0."""
-        if not isinstance(error, VenueRefused):
-            return 0
-        if error.answer.code in CLOCK_CODES:
+    def _heed(self, error: Exception) -> None:
+        if isinstance(error, VenueRefused) and error.answer.code in CLOCK_CODES:
             self._clock_doubted.set()
-        until = silence_until(error.answer, self._venue_ns())
-        reason = refusal_of(error)
-        if until is None or reason is None:
-            return 0
-        self._venue.budget.banned(reason, until, self._text(error))
-        return until - self._skew.skew_ns
 
     # --- questions ---
 

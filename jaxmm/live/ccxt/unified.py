@@ -5,6 +5,7 @@ client id only where ccxt can, and nothing says when a subscription has begun to
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
@@ -18,7 +19,7 @@ from jaxmm.errors import InputError, nearest
 from jaxmm.exchange.types import OrderType
 from jaxmm.instrument import Instrument
 from jaxmm.live.ccxt.binance_market import TradeIds
-from jaxmm.live.ccxt.budget import SECOND, Budget, Cost, Counted, Limit
+from jaxmm.live.ccxt.budget import SECOND, Budget, Cost, Counted, Limit, Wait
 from jaxmm.live.ccxt.config import Credentials, GatewayConfig
 from jaxmm.live.ccxt.connection import first_of
 from jaxmm.live.ccxt.exchange import new_session, prepare, settings
@@ -27,10 +28,24 @@ from jaxmm.live.ccxt.unified_messages import UnifiedMessages
 from jaxmm.live.ccxt.units import Units
 from jaxmm.live.ccxt.venue import MustWait, Up
 from jaxmm.live.gateway import Inbox
-from jaxmm.live.messages import BID, Account, Cancel, CancelAll, Fill, Gap, Mark, OrderState, Place, Query, Request
+from jaxmm.live.messages import (
+    BID,
+    Account,
+    Cancel,
+    CancelAll,
+    Fill,
+    Gap,
+    Mark,
+    OrderState,
+    Place,
+    Query,
+    Refusal,
+    Request,
+)
 
 NS_PER_MS = 1_000_000
 LOOK_EVERY_S = 0.02
+SILENT_S = 10  # after a refusal for too many requests; ccxt does not pass on how long it lasts
 _PARAMETERS: dict[OrderType, dict[str, Any]] = {
     OrderType.POST_ONLY: {"postOnly": True},
     OrderType.GTC: {},
@@ -84,9 +99,10 @@ class Unified:
             answer = await self._call(
                 lambda: self._exchange.cancel_order_with_client_order_id(request.client_id, self._symbol), urgent=True
             )
-            return self._read.order_or_none(answer, self._now_ns())
+            return self._read.order_or_none(answer, request.client_id, self._now_ns())
         if isinstance(request, CancelAll):
-            await self._call(lambda: self._exchange.cancel_all_orders(self._symbol), urgent=True)
+            with contextlib.suppress(ccxt.OrderNotFound):  # some say so where none is open
+                await self._call(lambda: self._exchange.cancel_all_orders(self._symbol), urgent=True)
             return None
         if isinstance(request, Query):
             return await self._query(request)
@@ -102,7 +118,7 @@ class Unified:
         answer = await self._call(
             lambda: self._exchange.create_order(self._symbol, kind, side, qty, price, parameters), urgent=False
         )
-        return self._read.order_or_none(answer, self._now_ns())
+        return self._read.order_or_none(answer, request.client_id, self._now_ns())
 
     async def _query(self, request: Query) -> OrderState | None:
         try:
@@ -111,13 +127,19 @@ class Unified:
             )
         except ccxt.OrderNotFound:
             return None
-        return self._read.order(answer, self._now_ns())
+        return self._read.order_or_none(answer, request.client_id, self._now_ns())
 
     async def _call(self, ask: Callable[[], Awaitable[Any]], *, urgent: bool) -> Any:
-        wait = self.budget.take(Cost(), self._now_ns() + self._skew_ns, urgent=urgent)
+        now = self._now_ns() + self._skew_ns
+        wait = self.budget.take(Cost(), now, urgent=urgent)
         if wait is not None:
             raise MustWait(wait)
-        return await ask()
+        try:
+            return await ask()
+        except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as error:
+            ban = Wait(Refusal.RATE, now + SILENT_S * SECOND, str(error))
+            self.budget.banned(ban)
+            raise MustWait(ban) from error
 
     # --- questions ---
 

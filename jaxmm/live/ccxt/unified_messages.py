@@ -1,6 +1,7 @@
 """ccxt's unified structures in the quoter's words. Numbers are strings, except in books, where ccxt keeps floats."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -60,10 +61,10 @@ class UnifiedMessages:
             recv_ts=recv_ts,
         )
 
-    def order_or_none(self, data: Mapping[str, Any], recv_ts: int) -> OrderState | None:
-        """An answer that may hold no more than an id: many venues acknowledge before they know the order."""
+    def order_or_none(self, data: Mapping[str, Any], client_id: str, recv_ts: int) -> OrderState | None:
+        """The answer about an order of ours; None where it is no more than a receipt, as many venues send."""
         whole = all(data.get(name) is not None for name in ("id", "side", "amount", "status"))
-        return self.order(data, recv_ts) if whole else None
+        return replace(self.order(data, recv_ts), client_id=client_id) if whole else None
 
     def fill(self, data: Mapping[str, Any], recv_ts: int) -> Fill:
         """One of our executions."""

@@ -11,7 +11,7 @@ Up = Callable[[], None]
 
 
 class MustWait(Exception):
-    """Our own budget holds a request back; nothing was sent."""
+    """Our own budget or a ban holds requests back; this one was surely not carried out."""
 
     def __init__(self, wait: Wait) -> None:
         super().__init__(wait.text)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxmm.live.ccxt.budget import SECOND, Budget, Cost, Counted, Limit, read_limits
+from jaxmm.live.ccxt.budget import SECOND, Budget, Cost, Counted, Limit, Wait, read_limits
 from jaxmm.live.messages import Refusal
 
 WEIGHT = Limit(Counted.WEIGHT, 60 * SECOND, 100)
@@ -85,8 +85,8 @@ def test_a_count_told_right_after_a_window_began_may_be_of_the_one_before_and_is
 @pytest.mark.parametrize("reason", [Refusal.RATE, Refusal.BANNED])
 def test_a_banned_quoter_stays_silent_until_the_ban_ends(reason):
     counted = budget()
-    counted.banned(reason, 8 * SECOND, "418 too many requests")
-    counted.banned(reason, 7 * SECOND, "an older answer does not shorten it")
+    counted.banned(Wait(reason, 8 * SECOND, "418 too many requests"))
+    counted.banned(Wait(reason, 7 * SECOND, "an older answer does not shorten it"))
     wait = counted.take(CANCEL, 8 * SECOND - 1, urgent=True)
     assert wait is not None
     assert (wait.reason, wait.until_ns) == (reason, 8 * SECOND)
