@@ -86,17 +86,25 @@ class CcxtGateway:
 
         Raises `InputError` where the instrument is not the venue's.
         """
+        await self._start(inbox, ("market", "user", "book"))
+
+    async def start_market(self, inbox: Inbox) -> None:
+        """The same without an account: market data alone, which needs no keys. Raises as `start` does."""
+        await self._start(inbox, ("market", "book"))
+
+    async def _start(self, inbox: Inbox, needed: tuple[str, ...]) -> None:
         self._inbox = inbox
         try:
             async with asyncio.timeout(self._config.start_timeout_s):
                 await self._meet()
                 self._spawn(self._keep_up("market", self._venue.run_market))
-                self._spawn(self._keep_up("user", self._venue.run_user))
+                if "user" in needed:
+                    self._spawn(self._keep_up("user", self._venue.run_user))
                 self._spawn(self._watch_clock())
-                for up in self._up.values():
-                    await up.wait()
+                for name in needed:
+                    await self._up[name].wait()
         except TimeoutError as error:
-            missing = [name for name, up in self._up.items() if not up.is_set()]
+            missing = [name for name in needed if not self._up[name].is_set()]
             await self.close()
             raise Unreachable(
                 f"{self._config.venue}: no {' and no '.join(missing)} within {self._config.start_timeout_s:g} s"

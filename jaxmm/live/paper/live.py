@@ -19,15 +19,15 @@ from jaxmm.live.paper.venue import PaperVenue, received
 
 
 class MarketSource(Protocol):
-    """Where market data comes from: any gateway, of which nothing else is asked."""
+    """Where market data comes from: a gateway whose account is not asked for."""
 
     @property
     def instrument(self) -> Instrument:
         """What is traded."""
         ...
 
-    async def start(self, inbox: Inbox) -> None:
-        """Connects; from now on messages arrive."""
+    async def start_market(self, inbox: Inbox) -> None:
+        """Connects; from now on market messages arrive. Returns once a snapshot came."""
         ...
 
     async def close(self) -> None:
@@ -54,7 +54,7 @@ class LivePaperGateway(PaperGateway):
         """Connects to the market; returns once a snapshot came."""
         self._inbox = inbox
         self.deliver(Stream("user", True, self._clock()))
-        await self._source.start(self._on_market)
+        await self._source.start_market(self._on_market)
 
     def submit(self, request: Request) -> None:
         """Takes a request; what is submitted in one go sets out together."""

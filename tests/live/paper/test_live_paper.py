@@ -25,7 +25,7 @@ class Market:
 
     instrument = INSTRUMENT
 
-    async def start(self, inbox):
+    async def start_market(self, inbox):
         self.inbox = inbox
         inbox(Stream("market", True, time.time_ns()))
         self.say(lambda now: Book(now, now, True, ((1000, 10),), ((1002, 10),), 1))
