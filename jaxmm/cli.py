@@ -12,6 +12,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from jaxmm import cli_operate
+from jaxmm.answers import Json
+from jaxmm.answers import answer as _answer
 from jaxmm.errors import InputError
 from jaxmm.files import OF_THE_DISK
 
@@ -26,11 +29,13 @@ data = typer.Typer(help="Recordings: import them into a store, and check a store
 tape = typer.Typer(help="Tapes: what a simulator reads, cut at decisions.", no_args_is_help=True)
 app.add_typer(data, name="data")
 app.add_typer(tape, name="tape")
+app.add_typer(cli_operate.rollout, name="rollout")
+app.command("release")(cli_operate.release)
+app.command("halt")(cli_operate.halt)
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """What a wrong command, option or argument raises; its home moved between versions of typer."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Override a value; may be repeated.")]
 
 
@@ -390,17 +395,6 @@ def _settings(overrides: list[str]) -> dict[str, Any]:
     from jaxmm.config import read_override
 
     return dict(read_override(override) for override in overrides)
-
-
-def _answer(values: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        import orjson
-
-        print(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY).decode())  # nan and inf become null
-        return
-    width = max(map(len, values))
-    for name, value in values.items():
-        print(f"{name:{width}}  {value}")
 
 
 def _progress(verb: str, unit: str) -> Any:

@@ -41,7 +41,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "live": {"policy", "strategies", "features", "exchange", "tape.delays", "data", "config"},
     "sim_venue": {"live.messages", "exchange", "data"},
     "runs": OFFLINE | {"config"},
-    "cli": OFFLINE | {"config", "progress", "runs", "live", "sim_venue"},
+    "answers": set(),
+    "cli_operate": {"answers", "live"},
+    "cli": OFFLINE | {"answers", "cli_operate", "config", "progress", "runs", "live", "sim_venue"},
 }
 """What a room may import beside itself and what everyone may."""
 

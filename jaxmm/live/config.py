@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jaxmm.config import Section, load_section
 from jaxmm.live.risk.limits import RiskLimits
+from jaxmm.live.rollout.stages import RolloutConfig
 
 
 class StrategyQuoter(Section):
@@ -129,6 +130,8 @@ class QuoteConfig(Section):
     """What is asked of an answer."""
     risk: RiskLimits
     """What may never happen."""
+    rollout: RolloutConfig | None = None
+    """Stages from paper to full; without them the quoter is always at its full limits."""
     order_type: Literal["post_only", "gtc"] = "post_only"
     """What a quote may do on arrival; `post_only` is rejected where it would take."""
     flatten_on_stop: bool = False
