@@ -1,10 +1,14 @@
-"""From a configuration to quoters: strategies by name, bundles from disk, and what they are made into together."""
+"""From a configuration to what it describes: strategies by name, bundles from disk, the core around them."""
 
 import dataclasses
 import hashlib
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jaxmm.errors import InputError
+from jaxmm.exchange.types import OrderType
+from jaxmm.features.clock import parse_clock
 from jaxmm.instrument import Instrument
 from jaxmm.live.config import (
     AnyQuoter,
@@ -16,7 +20,17 @@ from jaxmm.live.config import (
     QuoteConfig,
     StrategyQuoter,
 )
+from jaxmm.live.core import Core, Settings
+from jaxmm.live.decider import Bounds, Decider
+from jaxmm.live.messages import Request
+from jaxmm.live.observer import Observer
+from jaxmm.live.orders import Desk, Ledger, OrderManager
 from jaxmm.live.quoters import Bounded, CheckedPolicy, Ensemble, Widened
+from jaxmm.live.risk import Memory, Risk
+from jaxmm.live.risk.dissimilarity import Dissimilarity
+from jaxmm.live.risk.limits import MS
+from jaxmm.live.risk.memory import RISK
+from jaxmm.live.way_out import WayOut
 from jaxmm.policy.bundle import Bundle
 from jaxmm.policy.checks import POLICY_FILE
 from jaxmm.policy.types import Quoter, orders_of
@@ -43,13 +57,59 @@ def quoters_of(config: QuoteConfig, instrument: Instrument) -> Quoters:
     at the market otherwise than configured, and where ladders stand inside a composition.
     """
     maker = _Maker(instrument)
-    primary = maker.quoter(config.quoter)
+    primary, baseline = maker.quoter(config.quoter), _baseline(config.baseline)
+    if baseline is not None and orders_of(baseline) > orders_of(primary):
+        raise InputError("baseline: it quotes a ladder, the quoter one order a side; name one that does so too")
     return Quoters(
         primary,
-        _baseline(config.baseline),
+        baseline,
         tuple(maker.bundles),
         tuple(maker.hashes),
         _observing(config.observing, maker.bundles),
+    )
+
+
+def core_of(
+    config: QuoteConfig,
+    quoters: Quoters,
+    desk: Desk,
+    submit: Callable[[Request], None],
+    observer: Observer,
+    perf_ns: Callable[[], int] = time.perf_counter_ns,
+) -> Core:
+    """The core of a configuration; risk goes on from what the journal remembers."""
+    deciding, observing, limits = config.deciding, quoters.observing, config.risk
+    bounds = Bounds(limits.max_order_lots, deciding.max_distance_ticks)
+    decider = Decider(
+        quoters.primary,
+        quoters.baseline,
+        bounds,
+        timeout_ns=int(deciding.timeout_ms * MS),
+        recover_after=deciding.recover_after,
+        perf_ns=perf_ns,
+    )
+    risk = Risk(limits, desk.manager.ledger.instrument, Memory.recovered(desk.journal.since_state()))
+    desk.others = lambda: {RISK: risk.memory.to_dict()}
+    settings = Settings(
+        clock=parse_clock(observing.clock),
+        levels=observing.levels,
+        max_position_lots=observing.max_position_lots,
+        distance_ticks=observing.distance_ticks,
+        max_lateness_ns=int(deciding.max_lateness_ms * MS),
+        chores_ns=int(config.pace.tick_ms * MS),
+        checkpoint_ns=int(config.pace.checkpoint_s * 1000 * MS),
+        compare_ns=int(config.pace.compare_s * 1000 * MS),
+    )
+    unlike = Dissimilarity.of_network(quoters.bundles[0].policy.network).of if quoters.bundles else None
+    return Core(settings, decider, WayOut(desk, risk, submit, observer), observer, unlike)
+
+
+def order_manager(config: QuoteConfig, quoters: Quoters, instrument: Instrument, *, can_amend: bool) -> OrderManager:
+    """The order manager of a configuration, knowing of no orders yet."""
+    count = max(orders_of(quoter) for quoter in (quoters.primary, quoters.baseline) if quoter is not None)
+    order_type = OrderType.parse(config.order_type)
+    return OrderManager(
+        config.name, Ledger(instrument), count=count, order_type=order_type, can_amend=can_amend, reduce_only=True
     )
 
 

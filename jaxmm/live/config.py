@@ -105,7 +105,7 @@ class Pace(Section):
     """The longest time between two looks at limits, lost answers and switches."""
     checkpoint_s: float = Field(default=10.0, gt=0)
     """Between two states in the journal, from which a restart goes on."""
-    reconcile_s: float = Field(default=30.0, gt=0)
+    compare_s: float = Field(default=30.0, gt=0)
     """Between two comparisons with the venue's open orders, fills and balances."""
     stop_s: float = Field(default=10.0, gt=0)
     """How long a stop asks the venue whether all orders are gone before it gives up and says so."""

@@ -5,14 +5,14 @@ while. Nobody left to ask is a reason to halt, which is risk's business.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from jaxmm.features.live import Seen
 from jaxmm.live.quoters import Unfit
-from jaxmm.policy.types import Quoter, Quotes, View, orders_of
+from jaxmm.policy.types import Quoter, Quotes, View
 
 
 class Level(StrEnum):
@@ -31,6 +31,7 @@ class Decision:
     level: Level
     trouble: str | None = None  # why the primary quoter did not decide; None where it did
     nobody: str | None = None  # why the baseline did not either
+    took_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,6 @@ class Decider:
         recover_after: int,
         perf_ns: Callable[[], int],
     ) -> None:
-        self.orders = max(orders_of(quoter) for quoter in (primary, baseline) if quoter is not None)
-        """The most orders a side that are wanted at once."""
-        self.elapsed_ns = 0
-        """How long the last decision took."""
         self._primary, self._baseline, self._bounds = primary, baseline, bounds
         self._timeout_ns, self._recover_after, self._perf_ns = timeout_ns, recover_after, perf_ns
         self._level, self._fit_for = Level.PRIMARY, 0
@@ -83,8 +80,8 @@ class Decider:
         if trouble is None and self._level is not Level.PRIMARY and self._fit_for < self._recover_after:
             trouble = f"fit again for {self._fit_for} of {self._recover_after} decisions"
         decision = Decision(quotes, Level.PRIMARY) if trouble is None else self._instead(view, trouble)
-        self._level, self.elapsed_ns = decision.level, self._perf_ns() - began
-        return decision
+        self._level = decision.level
+        return replace(decision, took_ns=self._perf_ns() - began)
 
     def _instead(self, view: View, trouble: str) -> Decision:
         if self._baseline is None:

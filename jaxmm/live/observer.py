@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,6 @@ class Observer:
 
     def breached(self, reason: str) -> None:
         """A watched limit was passed."""
+
+    def event(self, name: str, **facts: Any) -> None:
+        """Something that a person would want to read of in a log."""

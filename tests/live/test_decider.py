@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 from views import view
 
@@ -106,12 +105,3 @@ def test_arithmetic_that_overflows_or_is_undefined_is_a_fault_and_not_a_quote():
     strategy = strategy_from("glft", {"gamma": 1e-30, "k": 1e-3})
     chain = Decider(strategy, None, Bounds(10, 100), timeout_ns=10**9, recover_after=1, perf_ns=lambda: 0)
     assert chain.decide(view()).level is Level.NOBODY
-
-
-def test_a_ladder_needs_as_many_places_as_its_largest_quoter():
-    grid = strategy_from("glft_grid")
-    chain = Decider(
-        strategy_from("fixed_spread"), grid, Bounds(10, 1000), timeout_ns=10**9, recover_after=1, perf_ns=lambda: 0
-    )
-    assert chain.orders == grid.orders
-    assert np.ndim(chain.decide(view()).quotes.bid_ticks) == 0
