@@ -24,6 +24,11 @@ KINDS: dict[str, tuple[str, ...]] = {
 """Each kind and what it can strike."""
 
 Mode = Literal["close", "hang", "busy"]
+TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
+    float: ((int, float), "a number"),
+    int: ((int,), "a whole number"),
+    bool: ((bool,), "true or false"),
+}
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,9 @@ class Fault:
         for name, value in values.items():
             if name not in known:
                 raise InputError(f"fault: unknown parameter {name!r}; {nearest(name, known)}")
-            wanted = {"float": (int, float), "int": int, "bool": bool}.get(str(known[name]), str)
-            if not isinstance(value, wanted):  # type: ignore[arg-type]
-                raise InputError(f"fault: {name} is {value!r}; it is a {known[name]}")
+            takes, called = TYPES.get(known[name], ((str,), "a text"))
+            if not isinstance(value, takes) or (isinstance(value, bool) and bool not in takes):
+                raise InputError(f"fault: {name} is {value!r}; it is {called}")
         if "kind" not in values:
             raise InputError(f"fault: no kind; valid: {', '.join(sorted(KINDS))}")
         return cls(**values)
