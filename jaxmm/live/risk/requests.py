@@ -27,12 +27,25 @@ class Budget:
     today: int
 
 
+class Size:
+    """What orders of an instrument are worth, in quote currency, exactly."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        self._inverse = instrument.kind == "inverse"
+        lot, contract = Decimal(repr(instrument.lot_size)), Decimal(repr(instrument.contract_size))
+        self._unit = lot * contract if self._inverse else lot * contract * Decimal(repr(instrument.tick_size))
+
+    def notional(self, price_ticks: int, lots: int) -> Decimal:
+        """Price · quantity."""
+        return self._unit * (lots if self._inverse else lots * price_ticks)
+
+
 class RequestChecks:
     """The checks of one group of drafts, which are sent together."""
 
-    def __init__(self, limits: RiskLimits, instrument: Instrument, facts: Facts, quoting: Quoting) -> None:
+    def __init__(self, limits: RiskLimits, size: Size, facts: Facts, quoting: Quoting) -> None:
         self._limits = limits
-        self._instrument = instrument
+        self._size_of = size
         self._facts = facts
         self._quoting = quoting
         self._orders = list(facts.orders)
@@ -120,23 +133,16 @@ class RequestChecks:
         price = self._expected_price(draft)
         if price is None:
             return Reason.PRICE_BAND, "neither mid nor mark is known"
-        notional = self._notional(price, draft.qty_lots)
+        notional = self._size_of.notional(price, draft.qty_lots)
         if notional > limits.max_order_notional:
             return Reason.ORDER_NOTIONAL, f"{notional:f}, at most {limits.max_order_notional:f}"
         return None
 
-    def _expected_price(self, draft: Place) -> Decimal | None:
+    def _expected_price(self, draft: Place) -> int | None:
         """Ticks; of a market order, that of the touch it takes from."""
         if draft.order_type is not OrderType.MARKET:
-            return Decimal(draft.price_ticks)
-        facts = self._facts
-        touch = facts.ask_ticks if draft.side == BID else facts.bid_ticks
-        return None if touch is None else Decimal(touch)
-
-    def _notional(self, price_ticks: Decimal, lots: int) -> Decimal:
-        one = self._instrument
-        quantity = lots * Decimal(repr(one.lot_size)) * Decimal(repr(one.contract_size))
-        return quantity if one.kind == "inverse" else quantity * price_ticks * Decimal(repr(one.tick_size))
+            return draft.price_ticks
+        return self._facts.ask_ticks if draft.side == BID else self._facts.bid_ticks
 
     def _price(self, draft: Place) -> Finding | None:
         if draft.order_type is OrderType.MARKET:

@@ -17,7 +17,7 @@ from jaxmm.live.risk.facts import Facts
 from jaxmm.live.risk.limits import MS, RiskLimits
 from jaxmm.live.risk.memory import Memory
 from jaxmm.live.risk.reasons import Action, Quoting, Reason, State
-from jaxmm.live.risk.requests import Budget, RequestChecks, new_risk
+from jaxmm.live.risk.requests import Budget, RequestChecks, Size, new_risk
 from jaxmm.live.risk.standing import GRACED, STANDING
 
 SECOND_NS = 10**9
@@ -34,7 +34,7 @@ class Risk:
     def __init__(self, limits: RiskLimits, instrument: Instrument, memory: Memory | None = None) -> None:
         self.limits = limits
         self.memory = memory or Memory()
-        self._instrument = instrument
+        self._size = Size(instrument)
         self._since: dict[Reason, int] = {}  # when each check that finds something now began to
         self._told: dict[Reason, Action] = {}  # those of them that were reported, and as what
         self._hold_until_ns = 0
@@ -91,7 +91,7 @@ class Risk:
         """
         now_ns, last_second = facts.now_ns, self._in_last_second(facts.now_ns)
         today = self.memory.on_day(now_ns).messages
-        checks = RequestChecks(self.limits, self._instrument, facts, self.quoting(now_ns))
+        checks = RequestChecks(self.limits, self._size, facts, self.quoting(now_ns))
         allowed: list[Draft] = []
         blocked: list[Blocked] = []
         for draft in drafts:
