@@ -320,7 +320,7 @@ def sim_venue(
     latency_ms: Annotated[float, typer.Option(help="Of every request, each way.")] = 0.0,
     fault_seed: Annotated[int | None, typer.Option(help="Draw faults by this seed.")] = None,
     fault_kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds of ours.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds of ours.", min=0.0)] = None,
     port: Annotated[int, typer.Option(help="Of loopback; 0 takes a free one.")] = 0,
     json_out: Json = False,
 ) -> None:
