@@ -126,21 +126,23 @@ def import_recording(
     files = [Path(p) for p in paths]
     if not files:
         raise InputError("no files to import; give at least one path")
-    out = Path(out)
-    if out.exists():
-        raise InputError(f"{out}: already there; choose another store, or remove it first")
-    unfinished = out.with_name(out.name + ".partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        unfinished.mkdir(parents=True)
-        source = _Source(files, format, reader, clocks, instrument)
-        report = _write(source, unfinished, fix_clock, progress or (lambda rows: None))
-        os.replace(unfinished, out)
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return report
+    return _write_whole(_Source(files, format, reader, clocks, instrument), Path(out), fix_clock, progress)
+
+
+def store_batches(
+    batches: Iterable[pa.RecordBatch],
+    format: str,
+    file: str | Path,
+    instrument: Instrument,
+    out: str | Path,
+    progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Writes canonical batches with both clocks, which somebody made of `file`, into a new store at `out`.
+
+    `format` says what the file is. Raises `InputError` as `import_recording` does.
+    """
+    source = _Source([Path(file)], format, lambda paths, instrument, log: iter(batches), "both", instrument)
+    return _write_whole(source, Path(out), False, progress)
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,22 @@ def _cannot_write(out: Path, error: OSError) -> InputError:
     if error.errno == errno.ENOSPC:
         return InputError(f"{out}: the disk is full; free some space or choose another folder")
     return InputError(f"{out}: cannot be written ({error.strerror or error}); choose another folder")
+
+
+def _write_whole(source: _Source, out: Path, fix_clock: bool, progress: Callable[[int], None] | None) -> ImportReport:
+    if out.exists():
+        raise InputError(f"{out}: already there; choose another store, or remove it first")
+    unfinished = out.with_name(out.name + ".partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir(parents=True)
+        report = _write(source, unfinished, fix_clock, progress or (lambda rows: None))
+        os.replace(unfinished, out)
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return report
 
 
 def _write(source: _Source, folder: Path, fix_clock: bool, progress: Callable[[int], None]) -> ImportReport:

@@ -27,9 +27,7 @@ class Desk:
         loaded: the state that `load` found, with the states of other parts in it.
     """
 
-    def __init__(
-        self, journal: Journal, manager: OrderManager, others: Callable[[], Mapping[str, Any]] = lambda: {}
-    ) -> None:
+    def __init__(self, journal: Journal, manager: OrderManager, others: Callable[[], Mapping[str, Any]] = dict) -> None:
         """`others` gives what states in the journal hold of other parts, by their names, such as `risk`."""
         self.journal = journal
         self.manager = manager
@@ -72,7 +70,7 @@ class Desk:
     # --- starts -------------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Brings the manager to where the journal ends. Other parts read their states from `loaded` before `recover`."""
+        """Brings the manager to where the journal ends; other parts read theirs from `loaded` before `recover`."""
         for row in self.journal.since_state():
             if row.kind == STATE:
                 self.manager.restore(row.body)
