@@ -42,8 +42,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sim_venue": {"live.messages", "exchange", "data"},
     "runs": OFFLINE | {"config"},
     "answers": set(),
+    "cli_journal": {"answers", "live"},
     "cli_operate": {"answers", "live"},
-    "cli": OFFLINE | {"answers", "cli_operate", "config", "progress", "runs", "live", "sim_venue"},
+    "cli": OFFLINE | {"answers", "cli_journal", "cli_operate", "config", "progress", "runs", "live", "sim_venue"},
 }
 """What a room may import beside itself and what everyone may."""
 

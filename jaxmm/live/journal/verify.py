@@ -1,12 +1,13 @@
 """Is every row of a journal what was written, where it was written, and is none missing?"""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from jaxmm.errors import InputError
 from jaxmm.live.journal.head import read_head
 from jaxmm.live.journal.reading import read_placed
-from jaxmm.live.journal.rows import ROWS_LOST, Broken, Place
+from jaxmm.live.journal.rows import LINK_BYTES, ROWS_LOST, Broken, Place
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,10 @@ class Verified:
 
 def parse_head(text: str) -> tuple[int, bytes]:
     """The number and hash that `Verified.head` wrote. Raises `InputError` for anything else."""
-    number, _, link = text.partition(":")
-    try:
-        return int(number), bytes.fromhex(link)
-    except ValueError as error:
-        raise InputError(f"head {text!r}: write a row's number and its hash, such as 1207:9f86d0…") from error
+    found = re.fullmatch(rf"(\d+):([0-9a-f]{{{2 * LINK_BYTES}}})", text.strip())
+    if found is None:
+        raise InputError(f"head {text!r}: write a row's number and its hash, such as 1207:9f86d0…")
+    return int(found[1]), bytes.fromhex(found[2])
 
 
 def verify(journal: str | Path, known_head: str | None = None) -> Verified:
