@@ -14,7 +14,8 @@ from jaxmm.strategies.registry import STRATEGIES
 from tests.commands import JAXMM, TINY, answer, importing, jaxmm, process, recording, refusal
 
 COMMANDS = (
-    ("data", "import"), ("data", "check"), ("tape", "build"), ("train",), ("evaluate",), ("export",), ("backtest",), ("sim-venue",)
+    ("data", "import"), ("data", "check"), ("tape", "build"), ("train",), ("evaluate",), ("export",), ("backtest",),
+    ("sim-venue",),
 )  # fmt: skip
 CHECK_KEYS = ["rows", "quotes", "trades", "span_s", "crossed", "id_breaks", "top_match", "clock_offset_ms", "max_gap_s"]
 TAPE_KEYS = ["decisions", "events", "bytes_per_decision"]

@@ -86,13 +86,17 @@ class Streams:
         """Runs one connection to its end."""
         if self.faults.active("disconnect", target):
             return web.Response(status=503)
-        socket = web.WebSocketResponse(max_msg_size=1 << 20)
+        socket = web.WebSocketResponse(max_msg_size=1 << 20, autoping=False)
         await socket.prepare(request)
         client = Client(target, Outbox(socket), **client_facts)
         self.clients.add(client)
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT and not self.faults.active("outage", target):
+                if self.faults.active("outage", target):  # a dead peer answers nothing, no ping either
+                    continue
+                if message.type is WSMsgType.PING:
+                    await socket.pong(message.data)
+                elif message.type is WSMsgType.TEXT:
                     said = await answer(orjson.loads(message.data), client)
                     if said is not None:
                         client.outbox.push(said)

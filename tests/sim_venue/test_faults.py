@@ -152,6 +152,23 @@ async def test_during_an_outage_of_the_user_stream_events_are_lost_and_then_it_b
     assert trader.heard == []
 
 
+async def test_a_stream_that_is_out_answers_no_ping(start):
+    trader = await start()
+    url = f"{trader.venue.ws_url}/fstream/public/ws/1"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, autoping=False) as ws:
+        await ws.ping(b"1")
+        assert (await ws.receive(5)).data == b"1"
+        trader.venue.fault({"kind": "outage", "target": "market", "count": 1})
+        await ws.ping(b"2")
+        await until(lambda: len(trader.venue.streams.clients) == 1)
+        await ws.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+        with pytest.raises(TimeoutError):
+            await ws.receive(0.2)
+        trader.venue.clear_faults()
+        await ws.ping(b"3")
+        assert (await ws.receive(5)).data == b"3"
+
+
 async def test_faults_come_by_http_too_and_are_cleared(start):
     trader = await start()
     async with aiohttp.ClientSession(trader.venue.rest_url) as session:
