@@ -33,7 +33,7 @@ class BinanceUser:
 
     async def run_keyed(self, exchange: Any, url: str, up: Up, renew: Callable[[], Awaitable[None]]) -> None:
         """Futures: an address that holds a listen key, which `renew` keeps alive. Ends by raising."""
-        await self._run(Connection(exchange, url), up, None, renew())
+        await self._run(Connection(exchange, url), up, None, renew)
 
     def heard(self, client: Any, message: Any) -> bool:
         """Takes a message of our socket."""
@@ -56,7 +56,7 @@ class BinanceUser:
             self._ended.exception()  # it is told by whoever waits, or nobody does any more
 
     async def _run(
-        self, connection: Connection, up: Up, sign: Callable[[], Any] | None, *others: Awaitable[None]
+        self, connection: Connection, up: Up, sign: Callable[[], Any] | None, *meanwhile: Callable[[], Awaitable[None]]
     ) -> None:
         self._connection = connection
         try:
@@ -65,7 +65,7 @@ class BinanceUser:
                 question = {"method": "userDataStream.subscribe.signature", "params": sign()}
                 await connection.ask(question, self._timeout_s)
             up()
-            await first_of(connection.until_broken(), self._until_ended(), *others)
+            await first_of(connection.until_broken(), self._until_ended(), *(work() for work in meanwhile))
         finally:
             self._connection = None
             await connection.close()

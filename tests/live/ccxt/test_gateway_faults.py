@@ -25,7 +25,7 @@ from jaxmm.live.messages import (
     Skew,
     Trade,
 )
-from jaxmm.sim_venue import RateLimits
+from jaxmm.sim_venue import Fault, RateLimits
 
 QTY = 1000
 MODES = ("close", "hang", "busy")
@@ -46,7 +46,7 @@ def refused(answer: object) -> Refused:
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_order_whose_answer_is_lost_is_called_lost_and_a_query_finds_it(market, mode):
     async with desk_at(market, still(), {"timeout_ms": 300}) as desk:
-        desk.venue.fault({"kind": "accepted_timeout", "count": 1, "mode": mode})
+        desk.venue.fault(Fault(kind="accepted_timeout", count=1, mode=mode))
         assert isinstance(await desk.do(place(1)), Lost)
         found = await desk.do(Query(2, "jmabcdef-1"))
         assert isinstance(found, Answered)
@@ -57,7 +57,7 @@ async def test_an_order_whose_answer_is_lost_is_called_lost_and_a_query_finds_it
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_order_that_never_arrived_is_called_lost_too_and_a_query_knows_none(market, mode):
     async with desk_at(market, still(), {"timeout_ms": 300}) as desk:
-        desk.venue.fault({"kind": "accepted_timeout", "count": 1, "mode": mode, "executed": False})
+        desk.venue.fault(Fault(kind="accepted_timeout", count=1, mode=mode, executed=False))
         assert isinstance(await desk.do(place(1)), Lost)
         found = await desk.do(Query(2, "jmabcdef-1"))
         assert isinstance(found, Answered)
@@ -68,7 +68,7 @@ async def test_an_order_that_never_arrived_is_called_lost_too_and_a_query_knows_
 async def test_a_cancel_whose_answer_is_lost_is_not_asked_again_behind_our_back(market, mode):
     async with desk_at(market, still(), {"timeout_ms": 300}) as desk:
         await desk.do(place(1))
-        desk.venue.fault({"kind": "cancel_timeout", "count": 1, "mode": mode})
+        desk.venue.fault(Fault(kind="cancel_timeout", count=1, mode=mode))
         requests = desk.venue.state()["requests"]
         assert isinstance(await desk.do(Cancel(2, "jmabcdef-1")), Lost)
         assert desk.venue.state()["requests"] == requests + 1
@@ -98,7 +98,7 @@ async def test_a_venue_that_is_gone_refuses_and_questions_say_that_it_is_unreach
 
 async def test_a_ban_silences_us_until_it_ends_and_asks_nothing_meanwhile(market):
     async with desk_at(market, still()) as desk:
-        desk.venue.fault({"kind": "ban", "duration_s": 1.0})
+        desk.venue.fault(Fault(kind="ban", duration_s=1.0))
         first = refused(await desk.do(place(1)))
         assert first.reason == Refusal.BANNED
         assert 0 < first.until_ns - first.recv_ts < 3 * 10**9
@@ -113,7 +113,7 @@ async def test_a_ban_silences_us_until_it_ends_and_asks_nothing_meanwhile(market
 
 async def test_a_warning_for_too_many_requests_is_heeded(market):
     async with desk_at(market, still()) as desk:
-        desk.venue.fault({"kind": "ban", "count": 1, "code": 429})
+        desk.venue.fault(Fault(kind="ban", count=1, code=429))
         first = refused(await desk.do(place(1)))
         assert first.reason == Refusal.RATE
         assert first.until_ns > first.recv_ts
@@ -141,7 +141,7 @@ async def test_our_own_budget_refuses_before_the_venue_does_and_leaves_room_for_
 @pytest.mark.parametrize("offset_ms", [8000, -8000])
 async def test_a_venues_clock_that_was_set_is_measured_anew_and_orders_pass_again(market, offset_ms):
     async with desk_at(market, still()) as desk:
-        desk.venue.fault({"kind": "clock_jump", "offset_ms": offset_ms, "duration_s": 60.0})
+        desk.venue.fault(Fault(kind="clock_jump", offset_ms=offset_ms, duration_s=60.0))
         assert refused(await desk.do(place(1))).reason == Refusal.AUTH
         await until(lambda: abs(desk.of(Skew)[-1].skew_ns - offset_ms * 10**6) < 100_000_000)
         assert isinstance(await desk.do(place(2)), Answered)
@@ -152,7 +152,7 @@ async def test_a_venues_clock_that_was_set_is_measured_anew_and_orders_pass_agai
 
 async def test_a_missing_message_is_a_gap_and_a_snapshot_mends_it(market):
     async with desk_at(market, speed=10.0) as desk:
-        desk.venue.fault({"kind": "gap", "count": 1})
+        desk.venue.fault(Fault(kind="gap", count=1))
         await until(lambda: desk.of(Gap))
         await until(lambda: desk.sees_the_venues_book())
         assert len([book for book in desk.of(Book) if book.snapshot]) == 2
@@ -162,7 +162,7 @@ async def test_a_missing_message_is_a_gap_and_a_snapshot_mends_it(market):
 @pytest.mark.parametrize("kind", ["duplicate", "reorder", "delay"])
 async def test_messages_that_come_twice_late_or_out_of_order_do_no_harm(market, kind):
     async with desk_at(market, speed=10.0) as desk:
-        desk.venue.fault({"kind": kind, "target": "market", "duration_s": 1.0, "delay_ms": 30.0})
+        desk.venue.fault(Fault(kind=kind, target="market", duration_s=1.0, delay_ms=30.0))
         await until(lambda: not desk.venue.state()["faults"])
         await until(lambda: desk.sees_the_venues_book())
         ids = [trade.id for trade in desk.of(Trade)]
@@ -173,7 +173,7 @@ async def test_messages_that_come_twice_late_or_out_of_order_do_no_harm(market, 
 
 async def test_a_broken_market_stream_withdraws_the_book_and_comes_up_again(market):
     async with desk_at(market, speed=10.0) as desk:
-        desk.venue.fault({"kind": "disconnect", "target": "market"})
+        desk.venue.fault(Fault(kind="disconnect", target="market"))
         await until(lambda: desk.stream("market") == [True, False, True])
         await until(lambda: desk.sees_the_venues_book())
         kinds = [type(message) for message in desk.of(Gap, Book) if isinstance(message, Gap) or message.snapshot]
@@ -182,15 +182,15 @@ async def test_a_broken_market_stream_withdraws_the_book_and_comes_up_again(mark
 
 async def test_a_venue_that_falls_silent_is_left_and_found_again(market):
     async with desk_at(market, gateway={"silence_s": 0.3, "timeout_ms": 300}, speed=10.0) as desk:
-        desk.venue.fault({"kind": "outage", "target": "market", "duration_s": 1.0})
+        desk.venue.fault(Fault(kind="outage", target="market", duration_s=1.0))
         await until(lambda: not desk.stream("market")[-1])
         await until(lambda: desk.stream("market")[-1] and desk.sees_the_venues_book())
 
 
 async def test_a_snapshot_that_cannot_be_had_is_asked_for_again(market):
     async with desk_at(market, speed=10.0) as desk:
-        desk.venue.fault({"kind": "outage", "target": "rest", "duration_s": 0.5})
-        desk.venue.fault({"kind": "gap", "count": 1})
+        desk.venue.fault(Fault(kind="outage", target="rest", duration_s=0.5))
+        desk.venue.fault(Fault(kind="gap", count=1))
         await until(lambda: desk.of(Gap))
         await until(lambda: desk.sees_the_venues_book())
 
@@ -208,7 +208,7 @@ async def test_a_message_that_cannot_be_read_opens_the_stream_again(market):
 
 async def test_a_broken_user_stream_is_told_and_comes_up_again(market):
     async with desk_at(market, still()) as desk:
-        desk.venue.fault({"kind": "disconnect", "target": "user"})
+        desk.venue.fault(Fault(kind="disconnect", target="user"))
         await until(lambda: desk.stream("user") == [True, False, True])
         await desk.do(place(1))
         await until(lambda: desk.of(OrderState))
@@ -217,7 +217,7 @@ async def test_a_broken_user_stream_is_told_and_comes_up_again(market):
 async def test_fills_while_the_user_stream_was_down_are_found_by_asking(market):
     async with desk_at(market, speed=10.0) as desk:
         before_ns = desk.venue.state()["time_ms"] * 10**6
-        desk.venue.fault({"kind": "disconnect", "target": "user", "duration_s": 0.5})
+        desk.venue.fault(Fault(kind="disconnect", target="user", duration_s=0.5))
         await until(lambda: desk.stream("user")[-1] is False)
         await desk.do(Place(1, "jmabcdef-1", BID, 0, QTY, OrderType.MARKET))
         await until(lambda: desk.stream("user")[-1])
@@ -229,7 +229,7 @@ async def test_fills_while_the_user_stream_was_down_are_found_by_asking(market):
 
 async def test_user_messages_that_come_twice_are_passed_on_for_the_orders_to_judge(market):
     async with desk_at(market, still()) as desk:
-        desk.venue.fault({"kind": "duplicate", "target": "user", "duration_s": 5.0})
+        desk.venue.fault(Fault(kind="duplicate", target="user", duration_s=5.0))
         await desk.do(Place(1, "jmabcdef-1", BID, 0, QTY, OrderType.MARKET))
         await until(lambda: len(desk.of(Fill)) == 2)
         assert len({fill.trade_id for fill in desk.of(Fill)}) == 1
@@ -249,15 +249,15 @@ async def ask_for_a_while(desk: Desk, rng: random.Random, requests: int) -> None
 async def test_whatever_happens_each_request_has_one_answer_and_the_book_is_whole_in_the_end(market, seed):
     rng = random.Random(seed)
     faults = [
-        {"kind": "disconnect", "target": "market"},
-        {"kind": "disconnect", "target": "user"},
-        {"kind": "gap", "count": 2},
-        {"kind": "reorder", "target": "market", "duration_s": 0.5, "delay_ms": 30.0},
-        {"kind": "accepted_timeout", "count": 2, "mode": rng.choice(MODES)},
-        {"kind": "cancel_timeout", "count": 2, "mode": rng.choice(MODES)},
-        {"kind": "outage", "target": "rest", "duration_s": 0.2, "mode": rng.choice(MODES)},
-        {"kind": "clock_jump", "offset_ms": 8000, "duration_s": 0.5},
-        {"kind": "ban", "count": 1, "code": 429},
+        Fault(kind="disconnect", target="market"),
+        Fault(kind="disconnect", target="user"),
+        Fault(kind="gap", count=2),
+        Fault(kind="reorder", target="market", duration_s=0.5, delay_ms=30.0),
+        Fault(kind="accepted_timeout", count=2, mode=rng.choice(MODES)),
+        Fault(kind="cancel_timeout", count=2, mode=rng.choice(MODES)),
+        Fault(kind="outage", target="rest", duration_s=0.2, mode=rng.choice(MODES)),
+        Fault(kind="clock_jump", offset_ms=8000, duration_s=0.5),
+        Fault(kind="ban", count=1, code=429),
     ]
     async with desk_at(market, gateway={"timeout_ms": 300}, speed=10.0) as desk:
         asking = asyncio.create_task(ask_for_a_while(desk, rng, 80))
