@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jaxmm.config import Section, load_section
+from jaxmm.live.ccxt.config import GatewayConfig
+from jaxmm.live.paper.config import PaperSection
 from jaxmm.live.risk.limits import RiskLimits
 from jaxmm.live.rollout.stages import RolloutConfig
 
@@ -107,6 +109,8 @@ class Pace(Section):
     """Between two states in the journal, from which a restart goes on."""
     compare_s: float = Field(default=30.0, gt=0)
     """Between two comparisons with the venue's open orders, fills and balances."""
+    dead_man_s: float = Field(default=15.0, ge=3)
+    """After which the venue cancels everything unless we say that we live, where it can."""
     stop_s: float = Field(default=10.0, gt=0)
     """How long a stop asks the venue whether all orders are gone before it gives up and says so."""
 
@@ -120,6 +124,10 @@ class QuoteConfig(Section):
     """Path of the instrument's YAML file; relative to the working directory."""
     journal: str
     """Path of the journal."""
+    gateway: GatewayConfig
+    """The venue."""
+    paper: PaperSection | None = None
+    """The venue that is played with `--paper`."""
     quoter: AnyQuoter
     """Who decides."""
     baseline: Baseline | None = None

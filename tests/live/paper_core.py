@@ -49,6 +49,7 @@ def config(clock="1us", **changes):
         "name": "test",
         "instrument": "none",
         "journal": "none",
+        "gateway": {"venue": "binanceusdm"},
         "quoter": {"kind": "strategy", "name": "fixed_spread"},
         "observing": {"clock": clock, "levels": 5},
         "risk": WIDE,
