@@ -42,7 +42,7 @@ NOTHING = Wanted()
 HURRY_NS = 200_000_000
 """Least time between two comparisons with the venue."""
 DIFFERS_NS = 1_000_000_000
-"""After which a comparison that found a difference is repeated."""
+"""After which a comparison that found a difference, or orders where none should be, is repeated."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,8 @@ class Core:
         if self.situation.user_down == RECOVERING or now_ns < self._compared_ns + HURRY_NS:
             return False
         doubtful = self.situation.user_down == RECONCILING or self.out.orders.fills_owed(now_ns)
-        unproven = self.out.sweeping and self.out.orders.quiet
+        quiet = self.out.orders.quiet or now_ns >= self._compared_ns + DIFFERS_NS
+        unproven = self.out.sweeping and quiet
         differs = self.situation.differs and now_ns >= self._compared_ns + DIFFERS_NS
         return doubtful or unproven or differs or now_ns >= self._compared_ns + self._settings.compare_ns
 
@@ -137,8 +138,7 @@ class Core:
         """The venue's open orders, when all fills up to then have been heard, and its account."""
         self.handle(account)
         self.situation.compared()
-        if self.out.sweeping and not open_orders and self.out.orders.quiet:
-            self.out.swept(asked_ns)
+        self.out.listed(len(open_orders), asked_ns)
 
     def status(self, now_ns: int) -> Status:
         """How the quoter stands."""

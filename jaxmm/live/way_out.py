@@ -30,6 +30,7 @@ class WayOut:
         self.flattening = False
         """Whether the position is to be closed once nothing is open."""
         self._desk, self._submit, self._observer = desk, submit, observer
+        self._swept_once = False  # since the sweep began, and nothing has spoken against it
         self._sent: dict[int, tuple[str, int]] = {}  # kind and time of requests without an answer
         self._again_ns = 0
         self._memory_ns = 0
@@ -47,6 +48,7 @@ class WayOut:
             kind, sent_ns = self._sent.pop(message.request_id, ("unknown", message.recv_ts))
             self._observer.answered(kind, kind_of(message), message.recv_ts - sent_ns)
         if isinstance(message, Refused | Lost):
+            self._swept_once &= kind != "cancel_all"
             self._observer.event(kind_of(message), kind=kind, request_id=message.request_id, text=message.text)
         return new
 
@@ -73,11 +75,18 @@ class WayOut:
             self.sweep()
 
     def sweep(self) -> None:
-        """Every order of the symbol is to go, beginning with the next `mend`."""
-        self.sweeping, self._again_ns = True, 0
+        """Every order of the symbol is to go: asked for by the next `mend`, and again where it was not carried out."""
+        self.sweeping, self._swept_once, self._again_ns = True, False, 0
 
-    def swept(self, now_ns: int) -> None:
-        """The venue has shown that nothing is open."""
+    def listed(self, open_orders: int, now_ns: int) -> None:
+        """The venue has shown so many open orders: none ends a sweep, others are to go once more."""
+        if not self.sweeping:
+            return
+        if open_orders:
+            self._swept_once = False
+            return
+        if not self.orders.quiet:
+            return
         self.sweeping, self._again_ns = False, 0
         self.journal.append("swept", now_ns, {"position_lots": self.orders.position_lots})
         self._observer.event("swept", position_lots=self.orders.position_lots)
@@ -98,10 +107,10 @@ class WayOut:
         self._send(self.orders.due(facts.now_ns), facts)
         if facts.now_ns < self._again_ns:
             return
-        if self.sweeping:
-            self._again_ns = facts.now_ns + AGAIN_NS
+        if self.sweeping and not self._swept_once:
+            self._again_ns, self._swept_once = facts.now_ns + AGAIN_NS, True
             self._send([CancelAll(0)], facts)
-        elif self.flattening and self.orders.position_lots:
+        elif self.flattening and not self.sweeping and self.orders.position_lots:
             self._again_ns = facts.now_ns + AGAIN_NS
             self._send(self.orders.want(Wanted(flatten=True), facts.now_ns), facts)
 

@@ -286,7 +286,8 @@ class OrderManager:
         for order in orders:
             if kind is Query:
                 self._absent(order, answer.recv_ts)
-            else:  # every order of a `CancelAll`; the stream will mostly say it before the query
+            elif not order.unanswered and not order.status.final:
+                # an order of a `CancelAll` that no other answer will tell of; the stream mostly is before the query
                 order.doubt(answer.recv_ts)
                 order.next_try_ns += self._patience.first_ns
             self.orders.touch(order)
@@ -299,8 +300,8 @@ class OrderManager:
         for order in orders:
             if answer.reason in _GONE_OR_THERE:
                 order.doubt(answer.recv_ts)
-            elif order.status is OrderStatus.PENDING:
-                order.status = OrderStatus.REJECTED
+            elif kind is Place:
+                order.status = order.status if order.seen else OrderStatus.REJECTED
             elif order.status is OrderStatus.CANCELING:
                 order.status = OrderStatus.OPEN
             order.next_try_ns = max(order.next_try_ns, answer.until_ns)
