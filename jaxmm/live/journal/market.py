@@ -14,7 +14,7 @@ from jaxmm.live.messages import Book, Gap, Levels, Mark, Market, Trade
 MARKET = "market"
 """The kind of a row that holds a block of market messages."""
 BLOCK_NS = 1_000_000_000
-BLOCK_BYTES = 1 << 17  # compressing this much takes about a millisecond
+BLOCK_BYTES = 1 << 16  # compressing this much takes half a millisecond
 _ZLIB_LEVEL = 1
 
 _DIFF, _SNAPSHOT, _TRADE, _MARK, _GAP = range(5)

@@ -81,6 +81,8 @@ class Order:
         self.venue_id = state.venue_id or self.venue_id
         self.qty_lots = min(self.qty_lots, state.qty_lots) or state.qty_lots
         self._tell(state)
+        if proven:
+            self.tries, self.next_try_ns = 0, state.recv_ts
         open_to_news = proven or not self.status.final
         if open_to_news and (state.status.final or asked or not self.seen):
             self.status = state.status

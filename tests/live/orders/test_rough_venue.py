@@ -79,7 +79,7 @@ class Quoting:
             await catch_up(self.desk, self.venue, lambda: self.venue.now)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 2))
 def test_after_every_storm_journal_and_venue_agree_to_the_last_digit(seed, orders):
     with TemporaryDirectory() as folder:
