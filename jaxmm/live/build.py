@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from jaxmm.errors import InputError
@@ -22,6 +22,9 @@ from jaxmm.live.config import (
 )
 from jaxmm.live.core import Core, Settings
 from jaxmm.live.decider import Bounds, Decider
+from jaxmm.live.journal.market import MARKET
+from jaxmm.live.journal.reading import last_rows
+from jaxmm.live.journal.rows import Row
 from jaxmm.live.messages import Request
 from jaxmm.live.observer import Observer
 from jaxmm.live.orders import Desk, Ledger, OrderManager
@@ -30,6 +33,8 @@ from jaxmm.live.risk import Memory, Risk
 from jaxmm.live.risk.dissimilarity import Dissimilarity
 from jaxmm.live.risk.limits import MS
 from jaxmm.live.risk.memory import RISK
+from jaxmm.live.rollout import Memory as RolloutMemory
+from jaxmm.live.rollout import Rollout, Staging, first_memory
 from jaxmm.live.way_out import WayOut
 from jaxmm.policy.bundle import Bundle
 from jaxmm.policy.checks import POLICY_FILE
@@ -76,8 +81,13 @@ def core_of(
     submit: Callable[[Request], None],
     observer: Observer,
     perf_ns: Callable[[], int] = time.perf_counter_ns,
+    *,
+    live: bool = False,
 ) -> Core:
-    """The core of a configuration; risk goes on from what the journal remembers."""
+    """The core of a configuration; risk and rollout go on from what the journal remembers.
+
+    Raises `InputError` where the rollout does not let a live quoter begin.
+    """
     deciding, observing, limits = config.deciding, quoters.observing, config.risk
     bounds = Bounds(limits.max_order_lots, deciding.max_distance_ticks)
     decider = Decider(
@@ -88,8 +98,13 @@ def core_of(
         recover_after=deciding.recover_after,
         perf_ns=perf_ns,
     )
-    risk = Risk(limits, desk.manager.ledger.instrument, Memory.recovered(desk.journal.since_state()))
-    desk.others = lambda: {RISK: risk.memory.to_dict()}
+    rows = [row for row in desk.journal.since_state() if row.kind != MARKET]
+    staging = Staging(_rollout(config, rows, live), live=live)
+    if staging.hindrance is not None:
+        raise InputError(f"rollout: {staging.hindrance}")
+    in_force = staging.rollout.limits if staging.rollout else limits
+    risk = Risk(in_force, desk.manager.ledger.instrument, Memory.recovered(rows))
+    desk.others = lambda: {RISK: risk.memory.to_dict(), **staging.state()}
     settings = Settings(
         clock=parse_clock(observing.clock),
         levels=observing.levels,
@@ -101,7 +116,7 @@ def core_of(
         compare_ns=int(config.pace.compare_s * 1000 * MS),
     )
     unlike = Dissimilarity.of_network(quoters.bundles[0].policy.network).of if quoters.bundles else None
-    return Core(settings, decider, WayOut(desk, risk, submit, observer), observer, unlike)
+    return Core(settings, decider, WayOut(desk, risk, submit, observer, staging), observer, unlike)
 
 
 def order_manager(config: QuoteConfig, quoters: Quoters, instrument: Instrument, *, can_amend: bool) -> OrderManager:
@@ -111,6 +126,18 @@ def order_manager(config: QuoteConfig, quoters: Quoters, instrument: Instrument,
     return OrderManager(
         config.name, Ledger(instrument), count=count, order_type=order_type, can_amend=can_amend, reduce_only=True
     )
+
+
+def _rollout(config: QuoteConfig, rows: Iterable[Row], live: bool) -> Rollout | None:
+    """Where the journal, or else the paper quoter's promotion, says that the rollout stands."""
+    stages = config.rollout
+    if stages is None:
+        return None
+    memory = RolloutMemory.recovered(rows)
+    if memory is None:
+        after = None if stages.after is None else RolloutMemory.recovered(last_rows(stages.after))
+        memory = first_memory(stages, live, after)
+    return Rollout(stages, config.risk, memory)
 
 
 class _Maker:

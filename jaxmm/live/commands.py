@@ -94,7 +94,6 @@ def _event(command: Command, risk: Risk, rollout: Rollout | None, now_ns: int) -
         move = rollout.promote(by, note, command.expects, now_ns, command.sim_gap)
     else:
         move = rollout.demote(by, note, command.expects, now_ns)
-    risk.limits = rollout.limits
     return move
 
 

@@ -16,6 +16,7 @@ from jaxmm.exchange.reference_orders import Wanted
 from jaxmm.features.clock import Clock, DecisionClock
 from jaxmm.features.live import Seen
 from jaxmm.features.observation import observation
+from jaxmm.live.commands import Command, Done
 from jaxmm.live.decider import Decider, Decision, view_of
 from jaxmm.live.market import MarketState
 from jaxmm.live.messages import (
@@ -33,7 +34,7 @@ from jaxmm.live.messages import (
     Trade,
 )
 from jaxmm.live.observer import Observer, Status
-from jaxmm.live.risk import Quoting, State
+from jaxmm.live.risk import Quoting, Release, State
 from jaxmm.live.situation import RECONCILING, RECOVERING, Situation
 from jaxmm.live.way_out import WayOut
 from jaxmm.policy.types import Quotes, View
@@ -111,6 +112,13 @@ class Core:
     def begin(self) -> None:
         """The start has been compared with the venue: from now on it quotes."""
         self.situation.begin()
+
+    def obey(self, command: Command) -> Done:
+        """Carries out a person's command, or says why not. A release ends the kill signal too."""
+        done = self.out.obey(command, self.now_ns)
+        if isinstance(done.event, Release):
+            self.situation.kill_signal = None
+        return done
 
     def stop(self, reason: str, *, flatten: bool) -> None:
         """No more quotes, for good; `out.done` says when nothing is open any more."""
@@ -190,7 +198,8 @@ class Core:
         self._observer.decided(str(decision.level), decision.took_ns)
         facts = self.out.watch(self.situation.facts(seen.ts_ns))
         quoting = risk.quoting(seen.ts_ns)
-        wanted = wanted_of(decision.quotes, quoting, orders.position_lots)
+        self.out.staging.decided(facts, quoting is Quoting.BOTH)
+        wanted = wanted_of(decision.quotes, quoting, orders.position_lots, self.out.staging.most_lots)
         self.out.journal.append("decision", seen.ts_ns, _body(view, decision, quoting, wanted), observed.tobytes())
         self.out.want(wanted, facts)
 
@@ -223,11 +232,13 @@ class Core:
         self.out.journal.commit()
 
 
-def wanted_of(quotes: Quotes | None, quoting: Quoting, position_lots: int) -> Wanted:
-    """What may rest of a quoter's answer: all, what reduces the position, or nothing."""
+def wanted_of(quotes: Quotes | None, quoting: Quoting, position_lots: int, most_lots: int | None = None) -> Wanted:
+    """What may rest of a quoter's answer, no order above `most_lots`: all, what reduces the position, or nothing."""
     if quotes is None or quoting is Quoting.NONE:
         return NOTHING
     bid, bid_lots, ask, ask_lots = (np.ravel(values).tolist() for values in quotes[:4])
+    if most_lots is not None:
+        bid_lots, ask_lots = ([min(one, most_lots) for one in lots] for lots in (bid_lots, ask_lots))
     if quoting is Quoting.REDUCE_ONLY:
         bid_lots, ask_lots = _capped(bid_lots, -position_lots), _capped(ask_lots, position_lots)
     return Wanted(bid, bid_lots, ask, ask_lots, bool(quotes.flatten))

@@ -13,8 +13,8 @@ import orjson
 from jaxmm.errors import InputError
 from jaxmm.live.commands import Command, Verb, give, seen
 from jaxmm.live.config import QuoteConfig
-from jaxmm.live.journal.head import read_head
-from jaxmm.live.journal.reading import read_rows
+from jaxmm.live.journal.market import MARKET
+from jaxmm.live.journal.reading import last_rows
 from jaxmm.live.risk.memory import Memory as RiskMemory
 from jaxmm.live.risk.reasons import State
 from jaxmm.live.rollout.gates import criteria
@@ -33,9 +33,7 @@ class Standing:
 
 def standing(journal: str | Path) -> Standing:
     """Reads it. Raises `InputError` where there is no journal or its end was changed."""
-    path = Path(journal)
-    start = read_head(path).state
-    rows = [row for row in read_rows(path, start) if row.kind != "market"]
+    rows = [row for row in last_rows(journal) if row.kind != MARKET]
     return Standing(RiskMemory.recovered(rows), RolloutMemory.recovered(rows))
 
 
@@ -61,7 +59,7 @@ def status(config: QuoteConfig) -> dict[str, Any]:
     return {
         "stage": stage.name,
         "live": stage.live,
-        "since_ns": memory.since_ns,
+        "since_ns": memory.sums.since_ns,
         "stages": [one.name for one in stages.stages],
         "kpis": {name: getattr(kpis, name) for name in kpis.__dataclass_fields__},
         "gate": [one.to_dict() for one in criteria(stage.gate, kpis)],

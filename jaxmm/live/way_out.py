@@ -7,12 +7,14 @@ a stop begin with one; what closes the position comes after it.
 from collections.abc import Callable, Sequence
 
 from jaxmm.exchange.reference_orders import Wanted
+from jaxmm.live.commands import COMMAND, Command, Done, carry_out
 from jaxmm.live.journal.bodies import kind_of
 from jaxmm.live.messages import Answered, CancelAll, Lost, Message, Refused, Request
 from jaxmm.live.observer import Observer
 from jaxmm.live.orders import Desk, Draft
-from jaxmm.live.risk import Breach, Facts, Reason, Risk, State
+from jaxmm.live.risk import Breach, Facts, Reason, Release, Risk, State
 from jaxmm.live.risk.memory import RISK
+from jaxmm.live.rollout import ROLLOUT, Move, Staging
 
 AGAIN_NS = 500_000_000
 """Between two attempts of a sweep, or of closing the position."""
@@ -23,8 +25,10 @@ MEMORY_NS = 1_000_000_000
 class WayOut:
     """Sends requests, hears what became of them, and sees to it that nothing stays open that should not."""
 
-    def __init__(self, desk: Desk, risk: Risk, submit: Callable[[Request], None], observer: Observer) -> None:
-        self.orders, self.journal, self.risk = desk.manager, desk.journal, risk
+    def __init__(
+        self, desk: Desk, risk: Risk, submit: Callable[[Request], None], observer: Observer, staging: Staging
+    ) -> None:
+        self.orders, self.journal, self.risk, self.staging = desk.manager, desk.journal, risk, staging
         self.sweeping = False
         """Whether all orders are to be gone and the venue has not shown yet that they are."""
         self.flattening = False
@@ -44,6 +48,8 @@ class WayOut:
     def hear(self, message: Message, now_ns: int) -> bool:
         """Journals a message and tells the order manager; False for a fill seen before and what is not of orders."""
         new = self._desk.hear(message, now_ns)
+        if new or isinstance(message, Refused):
+            self.staging.heard(message, now_ns)
         if isinstance(message, Answered | Refused | Lost):
             kind, sent_ns = self._sent.pop(message.request_id, ("unknown", message.recv_ts))
             self._observer.answered(kind, kind_of(message), message.recv_ts - sent_ns)
@@ -56,6 +62,8 @@ class WayOut:
         """Lets risk look at everything, and acts on what has begun; returns the same facts."""
         for breach in self.risk.watch(facts):
             self.enter(breach)
+        if (move := self.staging.look(facts.now_ns)) is not None:
+            self.enter_stage(move)
         if facts.now_ns >= self._memory_ns:
             self._memory_ns = facts.now_ns + MEMORY_NS
             self.journal.append(RISK, facts.now_ns, self.risk.row())
@@ -73,6 +81,32 @@ class WayOut:
         self.flattening |= breach.flatten
         if self.risk.state is State.HALTED:
             self.sweep()
+        if (move := self.staging.on_breach(breach)) is not None:
+            self.enter_stage(move)
+
+    def enter_stage(self, move: Move) -> None:
+        """The rollout has moved: its limits are in force, and a live process in a paper stage halts."""
+        assert self.staging.rollout is not None
+        self.risk.limits = self.staging.rollout.limits
+        self.journal.append(ROLLOUT, move.ts_ns, self.staging.rollout.row(move))
+        self._observer.event("stage", before=move.before, after=move.after, by=move.by, why=move.why)
+        if self.staging.hindrance is not None:
+            self.halt(Reason.STAGE, self.staging.hindrance, move.ts_ns)
+
+    def obey(self, command: Command, now_ns: int) -> Done:
+        """Carries out a person's command, or says why not; either way the journal has it."""
+        done = carry_out(command, self.risk, self.staging.rollout, now_ns)
+        self.journal.append(COMMAND, now_ns, done.to_dict())
+        self._observer.event("command", **done.to_dict())
+        if isinstance(done.event, Breach):
+            self.enter(done.event)
+        elif isinstance(done.event, Move):
+            self.enter_stage(done.event)
+        elif isinstance(done.event, Release):
+            self.flattening = False
+            self.journal.append(RISK, now_ns, self.risk.row(done.event))
+        self.journal.commit()
+        return done
 
     def sweep(self) -> None:
         """Every order of the symbol is to go: asked for by the next `mend`, and again where it was not carried out."""
@@ -127,4 +161,5 @@ class WayOut:
             kind = kind_of(request)
             self._sent[request.request_id] = kind, facts.now_ns
             self._submit(request)
+            self.staging.sent(request)
             self._observer.submitted(kind, facts.now_ns)

@@ -51,9 +51,7 @@ def quoter(place):
     """Risk and rollout of a quoter that halted after an hour in its first stage, and died."""
     config = load_quote_config("quote.yaml")
     risk = Risk(config.risk, BTC)
-    rollout = Rollout(
-        config.rollout, config.risk, Memory("canary", HOUR, Sums(since_ns=HOUR, until_ns=2 * HOUR, fills=12))
-    )
+    rollout = Rollout(config.rollout, config.risk, Memory("canary", Sums(since_ns=HOUR, until_ns=2 * HOUR, fills=12)))
     journal = Journal.open(config.journal, quoter=config.name, facts={}, now_ns=1)
     journal.append("risk", 2, risk.row())
     journal.checkpoint(3, {"risk": risk.memory.to_dict(), "rollout": rollout.memory().to_dict()})

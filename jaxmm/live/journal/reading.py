@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jaxmm.errors import InputError
+from jaxmm.live.journal.head import read_head
 from jaxmm.live.journal.rows import MAGIC, Broken, Place, Row, Torn, decode
 
 
@@ -27,6 +28,14 @@ def read_rows(path: str | Path, start: Place | None = None, until: int | None = 
     """
     for row, _ in read_placed(path, start or Place(), until):
         yield row
+
+
+def last_rows(path: str | Path) -> Iterator[Row]:
+    """Rows from the last state on, of a journal that may be written at the moment; all where there is no state.
+
+    Raises `InputError` as `read_rows`, and where the journal's head is missing or changed.
+    """
+    return read_rows(path, read_head(Path(path)).state)
 
 
 def read_placed(path: str | Path, start: Place, until: int | None = None) -> Iterator[tuple[Row, Place]]:

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     KILL_SIGNAL = "kill_signal"
     COMMAND = "command"  # a person's halt
     RECOVERY = "recovery"  # the start found books that do not balance
+    STAGE = "stage"  # the rollout was led down to paper, and this process trades live
     INTERNAL = "internal"  # an error of our own program
 
 
@@ -100,6 +101,7 @@ DEFAULT_ACTIONS: dict[Reason, Action] = {
     Reason.KILL_SIGNAL: Action.HALT,
     Reason.COMMAND: Action.HALT,
     Reason.RECOVERY: Action.HALT,
+    Reason.STAGE: Action.HALT,
     Reason.INTERNAL: Action.HALT,
 }
 
@@ -110,6 +112,7 @@ FIXED = frozenset(
         Reason.KILL_SIGNAL,
         Reason.COMMAND,
         Reason.RECOVERY,
+        Reason.STAGE,
         Reason.INTERNAL,
     }
 )

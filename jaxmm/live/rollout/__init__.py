@@ -4,6 +4,7 @@ from jaxmm.live.rollout.gates import Criterion, broken, criteria
 from jaxmm.live.rollout.kpis import Kpis, Meter, Sums, kpis_of
 from jaxmm.live.rollout.rollout import ROLLOUT, Memory, Move, Rollout, first_memory
 from jaxmm.live.rollout.stages import Floor, Gate, RolloutConfig, Stage, Tighter, tightened
+from jaxmm.live.rollout.staging import Staging
 
 __all__ = [
     "ROLLOUT",
@@ -17,6 +18,7 @@ __all__ = [
     "Rollout",
     "RolloutConfig",
     "Stage",
+    "Staging",
     "Sums",
     "Tighter",
     "broken",

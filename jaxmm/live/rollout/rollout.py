@@ -5,7 +5,7 @@ move is a row of the journal with the KPIs that it was made on; the KPIs count a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from jaxmm.errors import InputError
@@ -26,8 +26,7 @@ class Memory:
     """What the journal keeps of a rollout."""
 
     stage: str
-    since_ns: int
-    sums: Sums
+    sums: Sums = field(default_factory=Sums)  # what happened in it; empty at its beginning
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -36,7 +35,7 @@ class Memory:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Memory":
         """The inverse of `to_dict`."""
-        return cls(values["stage"], values["since_ns"], Sums.from_dict(values["sums"]))
+        return cls(values["stage"], Sums.from_dict(values["sums"]))
 
     @classmethod
     def recovered(cls, rows: Iterable[Row]) -> "Memory | None":
@@ -69,7 +68,6 @@ class Rollout:
         self._config = config
         self._limits = {stage.name: tightened(limits, stage) for stage in config.stages}
         self._index = config.index(memory.stage)
-        self._since_ns = memory.since_ns
         self.meter = self._meter(memory.sums)
 
     @property
@@ -123,7 +121,7 @@ class Rollout:
 
     def memory(self) -> Memory:
         """What the journal keeps: in every state and after every move."""
-        return Memory(self.stage.name, self._since_ns, Sums(**asdict(self.meter.sums)))
+        return Memory(self.stage.name, replace(self.meter.sums))
 
     def row(self, move: Move) -> dict[str, Any]:
         """The body of a journal row of kind `rollout`, written right after the move."""
@@ -138,7 +136,7 @@ class Rollout:
 
     def _move(self, index: int, by: str, why: str, now_ns: int) -> Move:
         before = self.stage.name
-        self._index, self._since_ns = index, now_ns
+        self._index = index
         self.meter = self._meter(Sums())
         return Move(before, self.stage.name, by, why, now_ns)
 
@@ -147,21 +145,20 @@ class Rollout:
         return Meter(sums, int(config.mark_out_s * SECOND_NS), int(config.bucket_s * SECOND_NS))
 
 
-def first_memory(config: RolloutConfig, live: bool, after: Memory | None, now_ns: int) -> Memory:
+def first_memory(config: RolloutConfig, live: bool, after: Memory | None) -> Memory:
     """Where a new journal begins: on paper in the first stage, live where the paper quoter's promotion led.
 
     Args:
         config: the stages.
         live: whether it trades at the venue.
         after: the rollout in the paper quoter's journal, `RolloutConfig.after`.
-        now_ns: the present.
 
     Raises:
         InputError: a live quoter's paper stages are not behind it.
     """
     first = config.stages[0]
     if not live or first.live:
-        return Memory(first.name, now_ns, Sums())
+        return Memory(first.name)
     if after is None:
         raise InputError(
             "rollout: a live quoter begins where its paper quoter was promoted to; name that one's journal in "
@@ -170,5 +167,4 @@ def first_memory(config: RolloutConfig, live: bool, after: Memory | None, now_ns
     stage = config.stages[config.index(after.stage)]
     if not stage.live:
         raise InputError(f"rollout: the paper quoter is in stage {stage.name}; promote it out of paper first")
-    begin = next(one for one in config.stages if one.live)
-    return Memory(begin.name, now_ns, Sums())
+    return Memory(next(one.name for one in config.stages if one.live))

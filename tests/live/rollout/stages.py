@@ -71,4 +71,4 @@ def sums(**changes) -> Sums:
 
 
 def rollout(stage="canary", **changes) -> Rollout:
-    return Rollout(config(), LIMITS, Memory(stage, NOON - 3600 * SECOND, sums(**changes)))
+    return Rollout(config(), LIMITS, Memory(stage, sums(**changes)))

@@ -45,7 +45,7 @@ def test_a_gate_that_is_missed_by_little_stays_shut_and_says_which(criterion):
 
 def test_a_gate_asks_for_the_gap_to_the_simulator_where_it_is_configured():
     stages = [{**STAGES["stages"][0], "gate": {"max_sim_gap": 0.2}}, *STAGES["stages"][1:]]
-    one = Rollout(config(stages=stages), LIMITS, Memory("paper", NOON, sums()))
+    one = Rollout(config(stages=stages), LIMITS, Memory("paper", sums()))
     with pytest.raises(InputError, match="sim_gap is not known yet"):
         one.promote("ada", "", "paper", NOON)
     with pytest.raises(InputError, match=r"sim_gap is 0\.21"):
@@ -116,7 +116,7 @@ def test_each_stage_has_its_limits_and_the_rest_of_risks():
 def test_a_stage_cannot_allow_more_than_risk():
     wide = config(stages=[{"name": "one", "limits": {"max_position_lots": 11}}])
     with pytest.raises(InputError, match="max_position_lots 11, risk allows 10"):
-        Rollout(wide, LIMITS, Memory("one", NOON, Sums()))
+        Rollout(wide, LIMITS, Memory("one", Sums()))
 
 
 def test_stages_have_different_names_and_paper_comes_first():
@@ -128,15 +128,15 @@ def test_stages_have_different_names_and_paper_comes_first():
 
 def test_a_live_quoter_begins_where_its_paper_quoter_was_promoted_to():
     with pytest.raises(InputError, match=r"rollout\.after"):
-        first_memory(config(), True, None, NOON)
+        first_memory(config(), True, None)
     with pytest.raises(InputError, match="promote it out of paper first"):
-        first_memory(config(), True, Memory("paper", 0, Sums()), NOON)
-    assert first_memory(config(), True, Memory("canary", 0, Sums()), NOON).stage == "canary"
-    assert first_memory(config(), True, Memory("full", 0, Sums()), NOON).stage == "canary"
+        first_memory(config(), True, Memory("paper", Sums()))
+    assert first_memory(config(), True, Memory("canary", Sums())).stage == "canary"
+    assert first_memory(config(), True, Memory("full", Sums())).stage == "canary"
 
 
 def test_a_quoter_on_paper_begins_in_the_first_stage():
-    assert first_memory(config(), False, None, NOON).stage == "paper"
+    assert first_memory(config(), False, None).stage == "paper"
 
 
 def test_only_a_live_process_in_a_paper_stage_may_not_quote():
@@ -161,4 +161,4 @@ def test_a_rollout_outlives_its_process():
 
 def test_a_memory_of_a_stage_that_is_no_longer_configured_is_refused():
     with pytest.raises(InputError, match="no stage 'pilot'"):
-        Rollout(config(), LIMITS, Memory("pilot", NOON, Sums()))
+        Rollout(config(), LIMITS, Memory("pilot", Sums()))
