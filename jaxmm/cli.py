@@ -355,6 +355,33 @@ def sim_venue(
     run(config, schedule, ready, seconds)
 
 
+@app.command()
+def quote(
+    config: Annotated[Path, typer.Argument(help="A YAML file such as those in configs/quote/.")],
+    paper: Annotated[bool, typer.Option("--paper", help="Live market data, orders in a venue that is played.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Real orders; needs keys in the environment.")] = False,
+    yes_live: Annotated[bool, typer.Option("--yes-live", help="Says that --live is meant.")] = False,
+    take_over: Annotated[bool, typer.Option("--take-over", help="Cancel orders that are not this quoter's.")] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take the venue's position and balances as they are.")] = False,
+    set_: Set = None,
+) -> None:
+    """Quotes until SIGTERM or Ctrl-C, which cancel everything; SIGUSR1 halts. Logs go to stderr, one JSON a line.
+
+    Example: jaxmm quote configs/quote/sim_usdm_btcusdt.yaml --paper
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a network of this size is slower on more threads
+    from jaxmm.live.config import load_quote_config
+    from jaxmm.live.quote import Mode, run
+    from jaxmm.live.recovery import Recovery
+
+    if paper == live:
+        raise InputError("quote: give --paper or --live, one of them")
+    if live and not yes_live:
+        raise InputError("quote: --live sends real orders with real money; add --yes-live if that is meant")
+    loaded = load_quote_config(config, tuple(set_ or ()))
+    run(loaded, Mode.LIVE if live else Mode.PAPER, Recovery(take_over=take_over, adopt=adopt))
+
+
 def main() -> None:
     """The entry point of `jaxmm`."""
     try:

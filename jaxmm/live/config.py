@@ -81,8 +81,8 @@ class Observing(Section):
 class Deciding(Section):
     """What is asked of a quoter's answer."""
 
-    timeout_ms: float = Field(default=20.0, gt=0)
-    """An answer that took longer is not used, and the baseline takes over."""
+    timeout_ms: float = Field(default=50.0, gt=0)
+    """A quoter's answer that took longer is not used, and the baseline takes over."""
     recover_after: int = Field(default=50, ge=1)
     """Decisions in a row for which the quoter must be fit again before it comes back."""
     max_distance_ticks: int = Field(default=10_000, ge=1)

@@ -1,7 +1,8 @@
 """Who decides: the configured quoter while it is fit, a baseline at a wider spread where it is not, then nobody.
 
 The first quoter goes on being asked while the baseline stands in, so that it comes back once it has been fit for a
-while. Nobody left to ask is a reason to halt, which is risk's business.
+while. Nobody left to ask is a reason to halt, which is risk's business. A baseline's answer counts however long it took:
+a process that was held up for a moment is no reason to halt.
 """
 
 from collections.abc import Callable
@@ -75,6 +76,9 @@ class Decider:
         """Quotes of the best quoter that is fit; `unfit` says what speaks against the primary one from outside."""
         began = self._perf_ns()
         quotes, trouble = self._ask(self._primary, view)
+        took = self._perf_ns() - began
+        if trouble is None and took > self._timeout_ns:
+            trouble = f"took {took / 1e6:.1f} ms; {self._timeout_ns / 1e6:.1f} ms are allowed"
         trouble = unfit or trouble
         self._fit_for = self._fit_for + 1 if trouble is None else 0
         if trouble is None and self._level is not Level.PRIMARY and self._fit_for < self._recover_after:
@@ -93,7 +97,6 @@ class Decider:
 
     def _ask(self, quoter: Quoter, view: View) -> tuple[Quotes | None, str | None]:
         """Its quotes, or what is wrong with it: any error of a quoter means that another one decides."""
-        began = self._perf_ns()
         try:
             with np.errstate(invalid="raise", over="raise"):
                 quotes = quoter.quote(view, np)
@@ -101,9 +104,6 @@ class Decider:
             return None, str(unfit)
         except Exception as error:
             return None, f"{type(error).__name__}: {error}"
-        took = self._perf_ns() - began
-        if took > self._timeout_ns:
-            return None, f"took {took / 1e6:.1f} ms; {self._timeout_ns / 1e6:.1f} ms are allowed"
         broken = self._bounds.broken_by(quotes, view)
         return (None, broken) if broken else (quotes, None)
 

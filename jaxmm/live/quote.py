@@ -48,14 +48,14 @@ class Reporter(Metrics):
         structlog.get_logger("jaxmm.live").info(name, **facts)
 
 
-def quote(config: QuoteConfig, mode: Mode, recovery: Recovery | None = None) -> None:
+def run(config: QuoteConfig, mode: Mode, recovery: Recovery | None = None) -> None:
     """Runs the quoter until a signal stops it. Raises `InputError` where it cannot or may not start."""
     credentials = Credentials.read() if mode is Mode.LIVE else NO_KEYS
     logs.configure(credentials.secrets)
-    asyncio.run(_quote(config, mode, credentials, recovery))
+    asyncio.run(_run(config, mode, credentials, recovery))
 
 
-async def _quote(config: QuoteConfig, mode: Mode, credentials: Credentials, recovery: Recovery | None) -> None:
+async def _run(config: QuoteConfig, mode: Mode, credentials: Credentials, recovery: Recovery | None) -> None:
     process = assemble(config, mode, credentials, steady_clock())
     on_signals(process)
     await process.run(recovery)
