@@ -70,7 +70,8 @@ class Meter:
     def decided(self, now_ns: int, mid_ticks: float, pnl: float, able: bool) -> None:
         """A decision was made; `able` says whether it could quote."""
         sums = self.sums
-        sums.since_ns = sums.since_ns or now_ns
+        if not sums.decisions:
+            sums.since_ns = now_ns
         sums.until_ns = now_ns
         sums.decisions += 1
         sums.able += able

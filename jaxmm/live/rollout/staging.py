@@ -17,7 +17,7 @@ class Staging:
     def __init__(self, rollout: Rollout | None = None, *, live: bool = False) -> None:
         self.rollout = rollout
         self._live = live
-        self._looked_ns = 0
+        self._look_at_ns = 0
 
     def state(self) -> dict[str, Any]:
         """What a state in the journal keeps of it, under its name."""
@@ -53,9 +53,9 @@ class Staging:
 
     def look(self, now_ns: int) -> Move | None:
         """Whether the floor leads down now."""
-        if self.rollout is None or now_ns < self._looked_ns + LOOK_NS:
+        if self.rollout is None or now_ns < self._look_at_ns:
             return None
-        self._looked_ns = now_ns
+        self._look_at_ns = now_ns + LOOK_NS
         return self.rollout.watch(now_ns)
 
     def on_breach(self, breach: Breach) -> Move | None:
