@@ -75,7 +75,9 @@ class PlainQuoter:
         self.market = MarketState(levels)
         self.position = 0
         self.seen: list[Seen] = []
+        self.wanted: list[Wanted] = []
         self.fills: list[tuple[int, int, int, int, bool]] = []  # decisions before, side, price, lots, maker
+        self.heard: list[Fill] = []
         self.refused = 0
         self._clock = DecisionClock(parse_clock(clock))
         self._sides = [SideOrders(side, orders, OrderType.POST_ONLY, ids) for side in (BID, ASK)]
@@ -113,6 +115,7 @@ class PlainQuoter:
         bid, ask = self._sides
         prices = tuple(tuple(slot.price for slot in side.slots) for side in (bid, ask))
         want = self._decide(seen, self.position, (bid.open_lots(), ask.open_lots()), prices)
+        self.wanted.append(want)
         close = closing(self.position)
         asked = [
             side.flatten(close[side.side]) if want.flatten else side.want(want.entries(side.side))
@@ -138,6 +141,7 @@ class PlainQuoter:
 
     def _learn_fill(self, fill: Fill) -> None:
         self.position += fill.qty_lots if fill.side == BID else -fill.qty_lots
+        self.heard.append(fill)
         self.fills.append((len(self.seen), fill.side, fill.price_ticks, fill.qty_lots, fill.maker))
         report = Report(int(fill.client_id), Outcome.FILLED, fill.side, fill.price_ticks, fill.qty_lots, fill.maker)
         self._sides[fill.side].on_report(report)
