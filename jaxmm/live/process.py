@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from jaxmm.errors import InputError
+from jaxmm.live.commands import Command, waiting
 from jaxmm.live.config import QuoteConfig
 from jaxmm.live.core import Core
 from jaxmm.live.gateway import Gateway, Unreachable
@@ -19,6 +20,7 @@ from jaxmm.live.metrics import Metrics
 from jaxmm.live.orders import Desk
 from jaxmm.live.pump import Pump
 from jaxmm.live.recovery import Recovery, catch_up, recover
+from jaxmm.live.risk.events import Release
 from jaxmm.live.risk.reasons import Reason
 from jaxmm.live.risk.switches import Switches
 
@@ -175,9 +177,18 @@ class Process:
             await asyncio.sleep(LOOK_S)
 
     def _look(self) -> None:
+        for path, command in waiting(self._desk.journal.path):
+            self._obey(path, command)
         self._core.situation.kill_file = self._switches.kill_file
         self._core.situation.kill_signal = self._switches.pressed
         self._pump.wake()
+
+    def _obey(self, path: Path, command: Command | str) -> None:
+        if isinstance(command, str):
+            log.warning("not a command", text=command)
+        elif isinstance(self._core.obey(command).event, Release):
+            self._switches.reset()
+        path.unlink(missing_ok=True)
 
     async def _ask(self) -> None:
         asked_ns = self._now()

@@ -74,7 +74,7 @@ def assemble(config: QuoteConfig, mode: Mode, credentials: Credentials, now: Cal
     desk = Desk(journal, order_manager(config, quoters, instrument, can_amend=gateway.can_amend))
     desk.load()
     metrics = Reporter(config.name, now)
-    core = core_of(config, quoters, desk, gateway.submit, metrics)
+    core = core_of(config, quoters, desk, gateway.submit, metrics, live=mode is Mode.LIVE)
     return Process(config, desk, gateway, core, metrics, now)
 
 
