@@ -1,0 +1,46 @@
+"""Many trials, one after the other; see `scripts/faults`."""
+
+import argparse
+import asyncio
+import statistics
+import sys
+from pathlib import Path
+
+from tests.live.faults.plan import plan_of
+from tests.live.faults.trial import Outcome, run_trial
+
+
+def main() -> int:
+    """Runs the seeds, prints a line each, and for a failing one how to see it again."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first one")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--market", choices=["spot", "usdm"], help="instead of the seed's own")
+    parser.add_argument("--kind", action="append", default=[], help="instead of the seed's own; may be repeated")
+    parser.add_argument("--keep", type=Path, help="where journals and logs of broken trials stay")
+    asked = parser.parse_args()
+    seeds = [asked.seed] if asked.seed is not None else range(asked.first, asked.first + asked.seeds)
+    outcomes = [_one(seed, asked) for seed in seeds]
+    broken = [outcome for outcome in outcomes if outcome.broken]
+    backs = [outcome.back_s for outcome in outcomes if not outcome.broken and not outcome.halted]
+    halted = [outcome for outcome in outcomes if outcome.halted]
+    middle = f"{statistics.median(backs):.1f} s, at most {max(backs):.1f} s" if backs else "never"
+    print(f"{len(outcomes)} trials: {len(broken)} broken, {len(halted)} halted; back in {middle} (median)")
+    return 1 if broken else 0
+
+
+def _one(seed: int, asked: argparse.Namespace) -> Outcome:
+    plan = plan_of(seed, asked.market, asked.kind)
+    keep = None if asked.keep is None else asked.keep / str(seed)
+    outcome = asyncio.run(run_trial(plan, keep))
+    print(outcome.line, flush=True)
+    if outcome.broken:
+        forced = (["--market", asked.market] if asked.market else []) + [f"--kind {kind}" for kind in asked.kind]
+        again = " ".join(["./scripts/faults", "--seed", str(seed), *forced])
+        print(*(f"  {sentence}" for sentence in outcome.broken), f"  again: {again}", sep="\n", flush=True)
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())
