@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import Any
 
 import yaml
 
-from jaxmm.live.config import load_quote_config
+from jaxmm.cli import main
 from jaxmm.live.journal.reading import read_rows
 from jaxmm.live.journal.rows import Row
 from jaxmm.live.operate import standing
-from jaxmm.live.quote import Mode, quote
 from jaxmm.live.risk.reasons import State
 from jaxmm.sim_venue import SimVenue
 
@@ -89,13 +89,14 @@ class QuoterProcess:
 
 
 def _quote(config: str, log: str, keys: dict[str, str]) -> None:
-    """The child: what `jaxmm quote --live --yes-live` does, its output in a file."""
+    """The child: the command itself, its output in a file."""
     os.environ.update(keys)
     os.chdir(ROOT)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
         os.dup2(out, number)
-    quote(load_quote_config(config), Mode.LIVE)
+    sys.argv = ["jaxmm", "quote", config, "--live", "--yes-live"]
+    main()
 
 
 async def until(true: Callable[[], object], within_s: float) -> bool:
