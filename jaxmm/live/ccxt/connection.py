@@ -1,11 +1,13 @@
 """One of ccxt's web sockets, from its opening to its end, with questions that are answered by number."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from jaxmm.live.ccxt.failures import VenueAnswer, VenueRefused
 
 _BROKEN = "broken"
+FAREWELL_S = 0.25  # a peer that is gone does not answer our goodbye
 
 
 class StreamBroke(Exception):
@@ -24,13 +26,13 @@ class Connection:
         """Connects. Raises what ccxt raises where it cannot."""
         async with asyncio.timeout(timeout_s):
             await self._client.connect(self._exchange.session)
-        self._broken = self._client.future(_BROKEN)
+        self._broken = self._future(_BROKEN)
 
     async def ask(self, question: dict[str, Any], timeout_s: float) -> Any:
         """Sends a question under a number of its own and returns the answer. Raises `VenueRefused`."""
         self._asked += 1
         number = str(self._asked)
-        answer = self._client.future(number)
+        answer = self._future(number)
         async with asyncio.timeout(timeout_s):
             await self._client.send({"id": number, **question})
             return await answer
@@ -63,7 +65,15 @@ class Connection:
         if not client.connected.done():
             client.connected.cancel()
         client.reject(StreamBroke("closed by us"))
-        await client.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await client.close()
+
+    def _future(self, name: str) -> Any:
+        """A future that ccxt rejects when the socket breaks; nobody may be waiting any more when it does."""
+        future = self._client.future(name)
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return future
 
 
 async def first_of(*coroutines: Any) -> None:

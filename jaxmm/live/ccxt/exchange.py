@@ -4,6 +4,7 @@ ccxt signs, connects, pings and parses JSON. Its own books, caches and error cla
 our whole path, and they forget what tells a refusal from an unknown outcome.
 """
 
+import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -67,14 +68,20 @@ class UsdmWithEars(_WithEars, ccxt.pro.binanceusdm):
 
 def settings(config: GatewayConfig, credentials: Credentials, session: aiohttp.ClientSession) -> dict[str, Any]:
     """ccxt's settings that hold for every venue."""
+    quiet = logging.getLogger(f"{__name__}.ccxt")
+    quiet.setLevel(logging.WARNING)  # below that, ccxt logs keys and signatures
     return {
+        "logger": quiet,
         "apiKey": credentials.api_key,
         "secret": credentials.secret,
         "password": credentials.password,
         "session": session,
         "enableRateLimit": False,  # it delays requests; our budget refuses them
         "timeout": config.timeout_ms,
-        "options": {"recvWindow": config.recv_window_ms},
+        "options": {
+            "recvWindow": config.recv_window_ms,
+            "ws": {"compress": 0},  # inflating costs more than reading, and holds messages up
+        },
     }
 
 
