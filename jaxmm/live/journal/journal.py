@@ -75,11 +75,13 @@ class Journal:
     @classmethod
     def _continued(cls, path: Path, quoter: str, files: tuple[int, int]) -> "Journal":
         log, head_file = files
-        if os.fstat(log).st_size < len(MAGIC):  # new, or killed before it was whole
-            write_head(head_file, Head())
+        begun = os.pread(log, len(MAGIC), 0)
+        if begun != MAGIC and MAGIC.startswith(begun):  # new, or killed then; or all is lost but what the head knows
+            if not os.fstat(head_file).st_size:
+                write_head(head_file, Head())
             os.pwrite(log, MAGIC, 0)
         head = read_head(path)
-        first = next(read_rows(path), None)
+        first = next((row for row in read_rows(path) if row.kind == OPENED), None)
         if first is not None and first.body.get("quoter") != quoter:
             raise InputError(
                 f"{path}: the journal of quoter {first.body.get('quoter')!r}, not of {quoter!r}; "

@@ -9,7 +9,7 @@ Its rules are those of `jaxmm.exchange.reference_orders`, and for what only a re
 - An order of ours that is open and not one of our quotes (an orphan) is cancelled until it is gone.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ from jaxmm.live.orders.drafts import IN_ORDER, Draft, client_prefix
 from jaxmm.live.orders.ledger import Ledger
 from jaxmm.live.orders.memory import OrderBook, Seen
 from jaxmm.live.orders.order import Order
+from jaxmm.live.orders.quotes import Quotes
 
 _GONE_OR_THERE = (Refusal.UNKNOWN_ORDER, Refusal.DUPLICATE)  # refusals that leave open where the order stands
 _NOT_NOW = (Refusal.RATE, Refusal.BANNED)
@@ -95,10 +96,8 @@ class OrderManager:
         self.prefix = client_prefix(quoter)
         self.orders = OrderBook()
         self._trades = Seen()
-        self._slots: tuple[list[str], list[str]] = ([""] * count, [""] * count)
+        self._quotes = Quotes(self.orders, count, order_type, can_amend=can_amend)
         self._unanswered: dict[int, _Sent] = {}
-        self._order_type = order_type
-        self._can_amend = can_amend
         self._reduce_only = reduce_only
         self._patience = patience or Patience()
         self._held_until_ns = 0  # no new orders before: the venue counts too many
@@ -116,8 +115,7 @@ class OrderManager:
 
     def own(self, side: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Prices and known open lots of our quotes of a side; lots are 0 while the side waits."""
-        orders = [self.orders.get(name) for name in self._slots[side]]
-        waits = self.waiting(side)
+        orders, waits = self._quotes.of(side), self.waiting(side)
         prices = tuple(order.price_ticks if order else 0 for order in orders)
         return prices, tuple(order.open_lots if order and not waits else 0 for order in orders)
 
@@ -162,29 +160,12 @@ class OrderManager:
         for side in (BID, ASK):
             if self.waiting(side):
                 continue
-            drafts += self._adjusted(side, {} if wanted.flatten else dict(wanted.entries(side)))
+            drafts += self._quotes.adjusted(side, {} if wanted.flatten else dict(wanted.entries(side)))
             if wanted.flatten and close[side]:
                 drafts.append(Place(0, "", side, 0, close[side], OrderType.MARKET, reduce_only=self._reduce_only))
         if now_ns < self._held_until_ns:
             drafts = [draft for draft in drafts if isinstance(draft, Cancel)]
         return sorted(drafts, key=lambda draft: IN_ORDER.index(type(draft)))
-
-    def _adjusted(self, side: int, wanted: dict[int, int]) -> Iterator[Draft]:
-        slots = self._slots[side]
-        if len(wanted) > len(slots):
-            raise ValueError(f"{len(wanted)} quotes of one side are wanted, {len(slots)} is the most")
-        for order in (self.orders.get(name) for name in slots):
-            if order is None or not order.open_lots:
-                continue
-            lots = wanted.get(order.price_ticks, order.total_lots + 1)
-            if lots == order.total_lots or (lots < order.total_lots and self._can_amend):
-                del wanted[order.price_ticks]
-                if lots < order.total_lots:
-                    yield Amend(0, order.client_id, side, order.price_ticks, lots + order.taken_lots)
-            else:
-                yield Cancel(0, order.client_id)
-        for price, lots in wanted.items():
-            yield Place(0, "", side, price, lots, self._order_type)
 
     def due(self, now_ns: int) -> list[Draft]:
         """Queries of what is unknown and cancels of orphans, as far as they are due again."""
@@ -218,7 +199,7 @@ class OrderManager:
         for order in orders:
             order.unanswered += 1
             if kind in (Cancel, CancelAll):
-                self._leave(order)
+                self._quotes.leave(order)
                 order.status = OrderStatus.CANCELING if order.status is OrderStatus.OPEN else order.status
             if kind in (Cancel, Query):
                 pause = self._patience.first_ns << min(order.tries, 20)
@@ -231,27 +212,13 @@ class OrderManager:
         order = Order(request.client_id, *numbers, request.order_type, sent_ns=now_ns)
         order.next_try_ns = now_ns + self._patience.first_ns
         if request.order_type is not OrderType.MARKET:
-            self._seat(order)
+            self._quotes.seat(order)
         self.orders.touch(order)
-
-    def _seat(self, order: Order) -> None:
-        slots = self._slots[order.side]
-        for index, name in enumerate(slots):
-            before = self.orders.get(name)
-            if before is None or not before.open_lots:
-                slots[index], order.kept = order.client_id, True
-                return
-
-    def _leave(self, order: Order) -> None:
-        slots = self._slots[order.side]
-        if order.client_id in slots:
-            slots[slots.index(order.client_id)] = ""
-        order.kept = False
 
     def leave_all(self) -> None:
         """No order is a quote any more: what is open is to be cancelled."""
         for order in self.orders.unsettled():
-            self._leave(order)
+            self._quotes.leave(order)
 
     def _about(self, request: Request) -> list[Order]:
         if isinstance(request, CancelAll):
@@ -359,7 +326,7 @@ class OrderManager:
                 return
             order = Order(state.client_id, state.side, state.price_ticks, state.qty_lots, stranger=True)
         if order.never_was:
-            self._leave(order)
+            self._quotes.leave(order)
         order.learn(state, asked=asked)
         self.orders.touch(order)
 
@@ -375,7 +342,7 @@ class OrderManager:
         return {
             "ledger": self.ledger.to_body(),
             "orders": [order.to_body() for order in self.orders.unsettled()],
-            "slots": self._slots,
+            "slots": self._quotes.slots,
             "unanswered": {str(number): [KINDS[sent.kind], *sent[1:]] for number, sent in self._unanswered.items()},
             "trades": self._trades.since(fills_from),
             "fills": self.orders.kept_fills(),
@@ -388,7 +355,7 @@ class OrderManager:
             self.orders.keep_fill(read_body(Fill, fill))
         for order in body["orders"]:
             self.orders.touch(Order.from_body(order))
-        for slots, names in zip(self._slots, body["slots"], strict=True):
+        for slots, names in zip(self._quotes.slots, body["slots"], strict=True):
             slots[:] = [*names, *[""] * len(slots)][: len(slots)]
         for number, (kind, client_ids, ts_ns) in body["unanswered"].items():
             self._unanswered[int(number)] = _Sent(_TYPES[kind], tuple(client_ids), ts_ns)

@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -162,12 +163,36 @@ def test_another_quoters_journal_is_refused(tmp_path):
         opened(tmp_path / "j", "other")
 
 
-def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path):
+@pytest.mark.parametrize("text", ["my only copy of something else, which is long enough", "short"])
+def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path, text):
     path = tmp_path / "j"
-    path.write_text("my only copy of something else, which is long enough")
+    path.write_text(text)
     with pytest.raises(InputError):
         opened(path)
-    assert path.read_text().startswith("my only copy")
+    assert path.read_text() == text
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="name a journal in a folder that can be written"):
+        opened(tmp_path / "file" / "j")
+
+
+def test_on_a_full_disk_nothing_is_half_written_and_the_rows_are_kept_for_later(tmp_path):
+    path = tmp_path / "j"
+    journal = opened(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, hard))
+    try:
+        journal.append("decision", 1, {"text": "x" * 100})
+        with pytest.raises(InputError, match="the quoter cannot go on"):
+            journal.commit()
+        assert verify(path).unfinished_bytes == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.append("decision", 2, {})
+    journal.close()
+    assert verify(path).rows == 3
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
@@ -198,6 +223,15 @@ def test_rows_that_a_machine_lost_are_named_for_ever_and_their_numbers_never_use
     assert [(row.seq, row.kind) for row in journal.rows(after=7)] == [(12, "rows_lost"), (13, "opened")]
     journal.close()
     with pytest.raises(InputError, match="rows 8 to 11 are missing"):
+        verify(tmp_path / "j")
+
+
+def test_a_journal_that_lost_everything_still_goes_on_behind_its_numbers(tmp_path):
+    opened(tmp_path / "j").close()
+    os.truncate(tmp_path / "j", 3)
+    for _ in range(2):
+        opened(tmp_path / "j").close()
+    with pytest.raises(InputError):
         verify(tmp_path / "j")
 
 

@@ -1,15 +1,13 @@
 import json
 from pathlib import Path
 
-import numpy as np
-
 from jaxmm.data.check import check_store
 from jaxmm.data.schema import Kind, Side
 from jaxmm.data.store import import_recording, open_store
-from jaxmm.instrument import Instrument
 from jaxmm.live.journal import Journal
 from jaxmm.live.journal.rows import MAGIC
 from jaxmm.live.messages import Book, Gap, Mark, Market, Trade
+from jaxmm.live.paper.feed import StoreFeed
 from tests.commands import answer, jaxmm, process, recording_lines, refusal
 from tests.data.recordings import USDM, store_rows, write
 
@@ -24,36 +22,11 @@ def journal_at(path: Path, messages: list[Market]) -> Path:
     return path
 
 
-def messages_of(store, instrument: Instrument) -> list[Market]:
-    """A store's rows as the messages that a gateway makes of them."""
-    found: list[Market] = []
-    for key, rows in _by_message(store_rows(store)):
-        exch_ts, recv_ts, kind, id = key
-        ticks = instrument.to_ticks(np.array([row["price"] for row in rows])).tolist()
-        lots = instrument.to_lots(np.array([row["qty"] for row in rows])).tolist()
-        sides = [[], []]
-        for row, price, qty in zip(rows, ticks, lots, strict=True):
-            if kind in (Kind.DEPTH, Kind.SNAPSHOT):
-                sides[row["side"]].append((price, qty))
-        if kind == Kind.TRADE:
-            found.append(Trade(exch_ts, recv_ts, int(rows[0]["side"]), ticks[0], lots[0], id))
-        elif kind in (Kind.DEPTH, Kind.SNAPSHOT):
-            found.append(Book(exch_ts, recv_ts, kind == Kind.SNAPSHOT, tuple(sides[0]), tuple(sides[1]), id))
-    return found
-
-
-def _by_message(rows):
-    groups: dict = {}
-    for row in rows:
-        groups.setdefault((row["exch_ts"], row["recv_ts"], row["kind"], row["id"]), []).append(row)
-    return groups.items()
-
-
 def test_a_recording_that_went_through_a_journal_is_the_same_store(tmp_path):
     lines = [text for text in recording_lines() if "bookTicker" not in text]
     import_recording([write(tmp_path / "raw", lines)], "binance", USDM, tmp_path / "store")
     store = open_store(tmp_path / "store")
-    path = journal_at(tmp_path / "j", messages_of(store, USDM))
+    path = journal_at(tmp_path / "j", list(StoreFeed(store)))
     assert answer(jaxmm("journal", "export", path, "--out", tmp_path / "again", "--json"))["format"] == "journal"
     again = open_store(tmp_path / "again")
     assert store_rows(again) == store_rows(store)

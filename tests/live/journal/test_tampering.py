@@ -17,11 +17,11 @@ from jaxmm.live.messages import Trade
 ROWS = 9
 
 
-def journal_at(folder: Path) -> Path:
-    """Ten rows, one of them with a blob and one of market data."""
+def journal_at(folder: Path, rows: int = ROWS) -> Path:
+    """That many rows, one of them with a blob and one of market data."""
     path = folder / "quoter.journal"
     journal = Journal.open(path, quoter="test", facts={"config": "abc"}, now_ns=1)
-    for i in range(2, ROWS):
+    for i in range(2, rows):
         journal.append("decision", i, {"number": i, "text": "x" * 20}, bytes(range(40)))
         journal.commit()
     journal.record_market(Trade(1, 2, 0, 100, 5, 7))
@@ -48,7 +48,7 @@ def test_an_untouched_journal_is_whole(tmp_path):
 
 
 def test_every_changed_byte_is_found_and_its_row_named(tmp_path):
-    path = journal_at(tmp_path)
+    path = journal_at(tmp_path, 4)
     data = path.read_bytes()
     ends = [place.offset for _, place in read_placed(path, Place())]
     for at in range(len(data)):
