@@ -1,8 +1,8 @@
 """Who decides: the configured quoter while it is fit, a baseline at a wider spread where it is not, then nobody.
 
 The first quoter goes on being asked while the baseline stands in, so that it comes back once it has been fit for a
-while. Nobody left to ask is a reason to halt, which is risk's business. A baseline's answer counts however long it took:
-a process that was held up for a moment is no reason to halt.
+while. Nobody left to ask is a reason to halt, which is risk's business. A baseline's answer counts however long it
+took: a process that was held up for a moment is no reason to halt.
 """
 
 from collections.abc import Callable
