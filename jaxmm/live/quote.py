@@ -22,7 +22,7 @@ from jaxmm.live.config import QuoteConfig
 from jaxmm.live.gateway import Gateway
 from jaxmm.live.journal import Journal
 from jaxmm.live.journal.bodies import said_in
-from jaxmm.live.journal.journal import OPENED
+from jaxmm.live.journal.journal import INSTRUMENT, OPENED
 from jaxmm.live.messages import Fill
 from jaxmm.live.metrics import Metrics
 from jaxmm.live.orders import Desk
@@ -68,7 +68,8 @@ def assemble(config: QuoteConfig, mode: Mode, credentials: Credentials, now: Cal
     """
     instrument = Instrument.from_yaml(config.instrument)
     quoters = quoters_of(config, instrument)
-    journal = Journal.open(config.journal, quoter=config.name, facts=_facts(config, mode, quoters), now_ns=now())
+    facts = {INSTRUMENT: instrument.to_dict(), **_facts(config, mode, quoters)}
+    journal = Journal.open(config.journal, quoter=config.name, facts=facts, now_ns=now())
     _check_mode(journal, mode)
     gateway = _gateway(config, mode, instrument, credentials, journal, now)
     desk = Desk(journal, order_manager(config, quoters, instrument, can_amend=gateway.can_amend))

@@ -13,14 +13,11 @@ from jaxmm.data.schema import Kind, Side
 from jaxmm.data.store import ImportReport, store_batches
 from jaxmm.errors import InputError
 from jaxmm.instrument import Instrument
-from jaxmm.live.journal.journal import OPENED
+from jaxmm.live.journal.journal import INSTRUMENT, OPENED
 from jaxmm.live.journal.market import MARKET, market_messages
 from jaxmm.live.journal.reading import read_rows
 from jaxmm.live.journal.rows import ROWS_LOST
 from jaxmm.live.messages import Book, Gap, Mark, Market, Trade
-
-INSTRUMENT = "instrument"
-"""The name under which facts of `Journal.open` hold `Instrument.to_dict()`."""
 
 Entry = tuple[int, int, int, int, float, float, int]  # exch_ts, recv_ts, kind, side, price, qty, id
 

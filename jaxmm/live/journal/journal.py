@@ -20,6 +20,8 @@ from jaxmm.live.messages import Market, Message, Request
 
 OPENED = "opened"
 """The kind of the row that begins every run of the process."""
+INSTRUMENT = "instrument"
+"""The fact of such a row that holds `Instrument.to_dict()`."""
 
 
 class Journal:
