@@ -145,7 +145,7 @@ class Core:
     def compared(self, open_orders: Sequence[OrderState], account: Account, asked_ns: int) -> None:
         """The venue's open orders, when all fills up to then have been heard, and its account."""
         self.handle(account)
-        self.situation.compared()
+        self.situation.compared(asked_ns)
         self.out.listed(len(open_orders), asked_ns)
 
     def status(self, now_ns: int) -> Status:

@@ -43,7 +43,8 @@ class Process:
     def __init__(
         self, config: QuoteConfig, desk: Desk, gateway: Gateway, core: Core, metrics: Metrics, now: Callable[[], int]
     ) -> None:
-        self._config, self._desk, self._gateway, self._core, self._now = config, desk, gateway, core, now
+        self.core = core
+        self._config, self._desk, self._gateway, self._now = config, desk, gateway, now
         self._switches = Switches(Path(config.kill_file) if config.kill_file else None)
         self._pump = Pump(core, now, int(config.pace.tick_ms * 1e6))
         self._stop = asyncio.Event()
@@ -97,7 +98,7 @@ class Process:
             raise
         except Exception as error:
             log.exception("our own error; everything is cancelled")
-            self._core.out.halt(Reason.INTERNAL, f"{type(error).__name__}: {error}", self._now())
+            self.core.out.halt(Reason.INTERNAL, f"{type(error).__name__}: {error}", self._now())
             await self._cancel_all()
             raise
         finally:
@@ -106,18 +107,18 @@ class Process:
             await asyncio.gather(*duties, return_exceptions=True)
 
     def _begin(self) -> None:
-        self._core.begin()
+        self.core.begin()
         gc.collect()
         gc.freeze()  # what lives until the end need not be looked at in every collection
         self.quoting.set()
-        log.info("begun", state=str(self._core.out.risk.state), position_lots=self._desk.manager.position_lots)
+        log.info("begun", state=str(self.core.out.risk.state), position_lots=self._desk.manager.position_lots)
 
     async def _end(self) -> None:
         """Cancels all, verifies that nothing is open, closes the position if so configured, and says so."""
-        self._core.stop("the process stops", flatten=self._config.flatten_on_stop)
+        self.core.stop("the process stops", flatten=self._config.flatten_on_stop)
         try:
             async with asyncio.timeout(self._config.pace.stop_s):
-                while not self._core.out.done:
+                while not self.core.out.done:
                     await asyncio.sleep(0.01)
         except TimeoutError as error:
             open_orders = [order.client_id for order in self._desk.manager.open_orders()]
@@ -172,34 +173,34 @@ class Process:
         """Looks at switches; asks the venue where the core wants to know, one question at a time."""
         while True:
             self._look()
-            if self._core.asks(self._now()):
+            if self.core.asks(self._now()):
                 await self._ask()
             await asyncio.sleep(LOOK_S)
 
     def _look(self) -> None:
         for path, command in waiting(self._desk.journal.path):
             self._obey(path, command)
-        self._core.situation.kill_file = self._switches.kill_file
-        self._core.situation.kill_signal = self._switches.pressed
+        self.core.situation.kill_file = self._switches.kill_file
+        self.core.situation.kill_signal = self._switches.pressed
         self._pump.wake()
 
     def _obey(self, path: Path, command: Command | str) -> None:
         if isinstance(command, str):
             log.warning("not a command", text=command)
-        elif isinstance(self._core.obey(command).event, Release):
+        elif isinstance(self.core.obey(command).event, Release):
             self._switches.reset()
         path.unlink(missing_ok=True)
 
     async def _ask(self) -> None:
         asked_ns = self._now()
-        self._core.asked(asked_ns)
+        self.core.asked(asked_ns)
         try:
             states = await catch_up(self._desk, self._gateway, self._now)
             account = await self._gateway.account()
         except Unreachable as error:
             log.warning("unreachable", text=str(error))
             return
-        self._core.compared(states, account, asked_ns)
+        self.core.compared(states, account, asked_ns)
         self._pump.wake()
 
     async def _sync(self) -> None:

@@ -35,6 +35,7 @@ class Situation:
         self._tick = Decimal(repr(orders.ledger.instrument.tick_size))
         self._streams: dict[str, bool] = {}
         self._skew: Skew | None = None
+        self._up_ns = 0  # when the user stream last changed
         self._last_mid: Decimal | None = None
 
     def begin(self) -> None:
@@ -52,9 +53,10 @@ class Situation:
         else:
             self.account = message
 
-    def compared(self) -> None:
-        """All that happened to our orders up to now has been asked for."""
-        self.user_down = None if self.user_down == RECONCILING else self.user_down
+    def compared(self, asked_ns: int) -> None:
+        """All that happened to our orders up to then has been asked for."""
+        if self.user_down == RECONCILING and asked_ns >= self._up_ns:
+            self.user_down = None
 
     @property
     def differs(self) -> bool:
@@ -150,6 +152,7 @@ class Situation:
         )
 
     def _hear_user(self, stream: Stream) -> None:
+        self._up_ns = stream.recv_ts
         if not stream.up:
             self.user_down = stream.reason or "the user stream is down"
         elif self.user_down is not None and self.user_down != RECOVERING:
