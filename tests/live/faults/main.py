@@ -1,9 +1,10 @@
-"""Many trials, one after the other; see `scripts/faults`."""
+"""Many trials; see `scripts/faults`."""
 
 import argparse
 import asyncio
 import statistics
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.live.faults.plan import plan_of
@@ -18,10 +19,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--market", choices=["spot", "usdm"], help="instead of the seed's own")
     parser.add_argument("--kind", action="append", default=[], help="instead of the seed's own; may be repeated")
+    parser.add_argument("--at-once", type=int, default=1, help="trials at the same time")
     parser.add_argument("--keep", type=Path, help="where journals and logs of broken trials stay")
     asked = parser.parse_args()
     seeds = [asked.seed] if asked.seed is not None else range(asked.first, asked.first + asked.seeds)
-    outcomes = [_one(seed, asked) for seed in seeds]
+    outcomes = asyncio.run(_all(seeds, asked))
     broken = [outcome for outcome in outcomes if outcome.broken]
     backs = [outcome.back_s for outcome in outcomes if not outcome.broken and not outcome.halted]
     halted = [outcome for outcome in outcomes if outcome.halted]
@@ -30,10 +32,20 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def _one(seed: int, asked: argparse.Namespace) -> Outcome:
+async def _all(seeds: Iterable[int], asked: argparse.Namespace) -> list[Outcome]:
+    places = asyncio.Semaphore(asked.at_once)
+
+    async def one(seed: int) -> Outcome:
+        async with places:
+            return await _one(seed, asked)
+
+    return await asyncio.gather(*(one(seed) for seed in seeds))
+
+
+async def _one(seed: int, asked: argparse.Namespace) -> Outcome:
     plan = plan_of(seed, asked.market, asked.kind)
     keep = None if asked.keep is None else asked.keep / str(seed)
-    outcome = asyncio.run(run_trial(plan, keep))
+    outcome = await run_trial(plan, keep)
     print(outcome.line, flush=True)
     if outcome.broken:
         forced = (["--market", asked.market] if asked.market else []) + [f"--kind {kind}" for kind in asked.kind]
