@@ -136,8 +136,9 @@ class Account:
     """What the venue says that we have."""
 
     balances: dict[str, Decimal]  # by currency: free and locked together (spot), wallet balance (futures)
-    position_lots: int | None  # signed; None on spot, where the base balance is the position
+    position_lots: int | None  # signed; None on spot, where the base balance is it, and where it did not change
     recv_ts: int
+    whole: bool = True  # all that we have, in answer to a question; else only what has changed, from a stream
 
 
 # --- answers to requests ----------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class BinanceMessages:
             return self._report(data["o"], data["o"]["c"], data, recv_ts)
         if event == "outboundAccountPosition":
             balances = {entry["a"]: Decimal(entry["f"]) + Decimal(entry["l"]) for entry in data["B"]}
-            return [Account(balances, None, recv_ts)]
+            return [Account(balances, None, recv_ts, whole=False)]
         if event == "ACCOUNT_UPDATE":
             return self._account_update(data["a"], recv_ts)
         return []
@@ -124,7 +124,7 @@ class BinanceMessages:
 
     def _account_update(self, account: Json, recv_ts: int) -> list[Message]:
         balances = {entry["a"]: Decimal(entry["wb"]) for entry in account.get("B", ())}
-        return [Account(balances, self._position(account.get("P", ()), "s", "pa"), recv_ts)]
+        return [Account(balances, self._position(account.get("P", ()), "s", "pa"), recv_ts, whole=False)]
 
     # --- our orders, as answers tell them ---
 

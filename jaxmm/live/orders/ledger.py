@@ -118,11 +118,11 @@ class Ledger:
             self._paid = worth * after / signed_lots
 
     def differences(self, account: Account) -> list[Difference]:
-        """Where the venue's account is not ours, position first."""
+        """Where the venue's account is not ours, position first; of a part of it, only what is in that part."""
         found = []
         if account.position_lots is not None and account.position_lots != self.position_lots:
             found.append(Difference("position", Decimal(self.position_lots), Decimal(account.position_lots)))
-        for currency in sorted(self.balances.keys() | account.balances.keys()):
+        for currency in sorted(account.balances.keys() | (self.balances.keys() if account.whole else set())):
             ours, venue = self.balances.get(currency, ZERO), account.balances.get(currency, ZERO)
             if ours != venue:
                 found.append(Difference(currency, ours, venue))

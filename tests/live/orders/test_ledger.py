@@ -51,6 +51,12 @@ def test_a_difference_says_which_number_differs():
     assert (missing.what, missing.ours, missing.venue) == ("BNB", 0, 1)
 
 
+def test_of_an_account_that_tells_only_what_changed_the_rest_is_not_taken_for_nothing():
+    ledger = ledger_of(SPOT, SPOT_ACCOUNT)
+    assert ledger.differences(Account({"USDT": D(1000)}, None, 0, whole=False)) == []
+    assert [found.what for found in ledger.differences(Account({"USDT": D(1000)}, None, 0))] == ["BTC"]
+
+
 def test_profit_is_cash_and_position_at_the_mark_after_fees():
     fills = [executed(BID, 1000, 5, "0.01"), executed(ASK, 1010, 2, "0.01")]
     ledger = ledger_of(USDM, FUTURES_ACCOUNT, *fills)
