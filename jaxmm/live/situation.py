@@ -7,7 +7,7 @@ from jaxmm.live.market import MarketState
 from jaxmm.live.messages import ASK, BID, Account, OrderStatus, Skew, Stream
 from jaxmm.live.observer import Status
 from jaxmm.live.orders import OrderManager
-from jaxmm.live.risk import Facts, OwnOrder, Quoting, Risk
+from jaxmm.live.risk import Facts, OwnOrder, Quoting, Risk, State
 
 ZERO = Decimal(0)
 RECOVERING = "the start has not been compared with the venue"
@@ -117,7 +117,9 @@ class Situation:
             return self.user_down or self.stopping or ""
         if risk.quoting(now_ns) is not Quoting.NONE:
             return ""
-        return ", ".join(sorted(risk.lasting)) or risk.memory.text or "quotes stay away for a while after a breach"
+        if risk.state is State.HALTED:
+            return f"halted by {risk.memory.reason}: {risk.memory.text}"
+        return ", ".join(sorted(risk.lasting)) or "quotes stay away for a while after a breach"
 
     def status(self, risk: Risk, now_ns: int) -> Status:
         """What people are told."""

@@ -93,6 +93,10 @@ def resting(venue):
     return lambda: venue.state()["open_orders"]
 
 
+def status(process):
+    return process.core.status(process.core.now_ns)
+
+
 def amounts(by_currency):
     return {currency: Decimal(amount) for currency, amount in by_currency.items() if Decimal(amount)}
 
@@ -124,8 +128,8 @@ async def test_broken_streams_are_survived_and_nothing_that_happened_meanwhile_i
             for target in ("user", "market"):
                 before = len(venue.state()["fills"])
                 venue.fault({"kind": "disconnect", "target": target, "duration": 0.3})
-                await until(lambda: not process.core.status(0).quoting)
-                await until(lambda: process.core.status(0).quoting)
+                await until(lambda: not status(process).quoting)
+                await until(lambda: status(process).quoting)
                 await until(traded(venue, before + 3))
         assert_the_books_agree(process, venue)
 
@@ -153,7 +157,7 @@ async def test_the_kill_signal_empties_the_venue_and_the_process_stays_up_to_say
         async with quoter_of(config_of(venue, tmp_path / "journal"), venue) as process:
             await until(resting(venue))
             process.press(signal.SIGUSR1)
-            await until(lambda: process.core.status(0).state == "halted")
+            await until(lambda: status(process).state == "halted")
             await until(lambda: not venue.state()["open_orders"])
             async with aiohttp.ClientSession(f"http://127.0.0.1:{process.endpoints.port}") as client:
                 answer = await client.get("/ready")
@@ -162,7 +166,7 @@ async def test_the_kill_signal_empties_the_venue_and_the_process_stays_up_to_say
                 assert (await client.get("/health")).status == 200
         assert_the_books_agree(process, venue)
         async with quoter_of(config_of(venue, tmp_path / "journal"), venue) as process:
-            assert process.core.status(0).state == "halted"
+            assert status(process).state == "halted"
         assert venue.state()["open_orders"] == []
 
 
@@ -185,13 +189,14 @@ async def test_an_error_of_our_own_leaves_no_order_open_and_the_next_start_is_ha
 
     async with venue_of("usdm") as venue:
         config = config_of(venue, tmp_path / "journal")
+        running = asyncio.create_task(assemble(config, Mode.LIVE, Credentials(venue.api_key, venue.secret), now).run())
+        await until(resting(venue))
+        broken.append("no clock")
         with pytest.raises(OSError, match="no clock"):
-            async with quoter_of(config, venue, now=now):
-                await until(resting(venue))
-                broken.append("no clock")
-                await until(lambda: not venue.state()["open_orders"])
+            await running
+        assert venue.state()["open_orders"] == []
         async with quoter_of(config, venue) as process:
-            assert process.core.status(0).state == "halted"
+            assert status(process).state == "halted"
         rows = [row.body["event"] for row in read_rows(tmp_path / "journal") if row.kind == "risk"]
         assert [event["breach"] for event in rows if event] == ["internal"]
 
