@@ -114,10 +114,10 @@ class Core:
         self.situation.begin()
 
     def obey(self, command: Command) -> Done:
-        """Carries out a person's command, or says why not. A release ends the kill signal too."""
+        """Carries out a person's command, or says why not."""
         done = self.out.obey(command, self.now_ns)
         if isinstance(done.event, Release):
-            self.situation.kill_signal = None
+            self.situation.released()
         return done
 
     def stop(self, reason: str, *, flatten: bool) -> None:

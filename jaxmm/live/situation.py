@@ -68,6 +68,10 @@ class Situation:
         self.decision += 1
         self.level, self._trouble, self._nobody = decision.level, decision.trouble, decision.nobody
 
+    def released(self) -> None:
+        """A person has released: the kill signal and the last decision's troubles are over; the next one is asked."""
+        self.kill_signal = self.dissimilarity = self._trouble = self._nobody = None
+
     def facts(self, now_ns: int) -> Facts:
         """What risk looks at."""
         market, ledger = self._market, self._orders.ledger

@@ -95,7 +95,8 @@ class Bench:
     baseline: Told = field(default_factory=Told)
     undo: Callable[[], None] | None = None
     """Takes back what a test did to the venue's own books."""
-    _mark: int = 0  # the journal's last row before the test
+    mark: int = 0
+    """The journal's last row before the test."""
 
     # --- what a test looks at ---------------------------------------------------------------------------------------
 
@@ -124,6 +125,10 @@ class Bench:
         events = [row.body["event"] for row in self.journal.rows("risk", after=after)]
         return [event for event in events if event and "breach" in event]
 
+    def blocked(self, reason: Reason) -> list[dict[str, Any]]:
+        """Requests held back for a reason since the test began."""
+        return [row.body for row in self.journal.rows("blocked", after=self.mark) if row.body["reason"] == reason]
+
     # --- what a test does -------------------------------------------------------------------------------------------
 
     def limit(self, **changes: Any) -> None:
@@ -144,7 +149,7 @@ class Bench:
 
     async def trip(self, reason: Reason) -> dict[str, Any]:
         """Waits for the breach, then sees the venue empty of orders within a second of it."""
-        breach = await until(lambda: next((b for b in self.breaches(self._mark) if b["breach"] == reason), None))
+        breach = await until(lambda: next((b for b in self.breaches(self.mark) if b["breach"] == reason), None))
         for _ in range(ROUNDS):
             if not self.open_orders:
                 return breach
@@ -170,7 +175,7 @@ class Bench:
         while self.position < LOTS:
             self.fill_our_bid()
             await until(self.quotes_both_sides)
-        self._mark = self.journal.end.seq
+        self.mark = self.journal.end.seq
 
 
 async def until(true: Callable[[], Any]) -> Any:

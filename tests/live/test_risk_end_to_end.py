@@ -14,9 +14,8 @@ import pytest_asyncio
 from jaxmm.live.commands import Command, Verb, give
 from jaxmm.live.risk import Action, Reason, State
 from jaxmm.policy.types import Quotes
-from tests.live.risk_bench import BEST_ASK, BEST_BID, BID, LOTS, action_of, bench_at, levels
+from tests.live.risk_bench import BEST_ASK, BEST_BID, BID, LOTS, SHOWN, action_of, bench_at, levels, until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
 DROP = -100  # ticks by which the market falls
 
 
@@ -138,6 +137,7 @@ CAUSES = {
 """What each leads to, and what trips it: the quoter, the market, the venue, the network or a person."""
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("reason", CAUSES)
 async def test_a_check_that_trips_leaves_the_venue_empty_of_orders_within_a_second(bench, reason):
     action, cause = CAUSES[reason]
@@ -146,3 +146,72 @@ async def test_a_check_that_trips_leaves_the_venue_empty_of_orders_within_a_seco
     assert action_of(breach) is action
     if action is Action.HALT:
         assert bench.core.out.risk.state is State.HALTED
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_order_that_is_too_young_for_a_better_price_is_not_too_young_for_a_halt(bench):
+    bench.limit(min_quote_life_ms=1e9)
+    before = bench.open_orders
+    bench.requote()
+    await until(lambda: bench.blocked(Reason.QUOTE_LIFE))
+    assert bench.open_orders == before
+    bench.kill_file.touch()
+    await bench.trip(Reason.KILL_FILE)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_stop_loss_closes_the_position_at_the_market(bench):
+    a_fall(stop_loss=...)(bench)
+    await bench.trip(Reason.STOP_LOSS)
+    await until(lambda: bench.position == 0)
+    assert bench.open_orders == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_reducing_quotes_the_side_that_closes_and_halts_once_it_is_flat(bench):
+    a_fall(max_drawdown=...)(bench)
+    await bench.trip(Reason.DRAWDOWN)
+    (closing,) = await until(lambda: bench.open_orders)
+    assert (closing["side"], closing["lots"] <= bench.position) == ("SELL", True)
+    while bench.position:
+        await until(lambda: bench.open_orders)
+        bench.market((BID, bench.open_orders[0]["price_ticks"], 3 * SHOWN), trade=True)
+    await until(lambda: bench.core.out.risk.state is State.HALTED)
+    await until(lambda: not bench.open_orders)
+    assert bench.breaches(bench.mark)[-1]["text"].startswith("flat after")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_check_that_only_blocks_keeps_the_rest_quoted(bench):
+    bench.limit(max_position_lots=bench.position)
+    bench.requote()
+    await until(lambda: bench.blocked(Reason.EXPOSURE))
+    await until(lambda: [order["side"] for order in bench.open_orders] == ["SELL"])
+    assert bench.breaches(bench.mark) == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_venue_never_saw_more_than_the_limits_allowed(bench):
+    """Of all that happened before in this file: a requote never has an old and a new order open beyond the limit."""
+    bench.limit(max_open_orders=2)
+    seen = bench.venue.exchange.truth.max_open_orders = 0
+    for _ in range(5):
+        bench.requote()
+        prices = {BEST_BID - bench.quoter.behind, BEST_ASK + bench.quoter.behind}
+        await until(lambda prices=prices: {order["price_ticks"] for order in bench.open_orders} == prices)
+    seen = bench.venue.exchange.truth.max_open_orders
+    assert seen == 2
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_halt_outlives_a_lost_answer_to_its_cancels(bench):
+    bench.venue.fault({"kind": "cancel_timeout", "count": 1, "executed": False})
+    bench.kill_file.touch()
+    await until(lambda: bench.venue.faults.struck.get("cancel_timeout"))
+    await until(lambda: not bench.open_orders)
+    assert bench.core.out.risk.state is State.HALTED
+
+
+def test_every_reason_is_tripped_in_this_file_or_is_not_a_check():
+    not_checks = {Reason.NOT_QUOTING, Reason.RECOVERY, Reason.INTERNAL, Reason.STAGE}
+    assert set(CAUSES) | {Reason.QUOTE_LIFE} | not_checks == set(Reason)

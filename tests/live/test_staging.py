@@ -6,6 +6,7 @@ import pytest
 
 from jaxmm.errors import InputError
 from jaxmm.live.commands import Command, Verb, seen
+from jaxmm.live.decider import Decision, Level
 from jaxmm.live.journal.reading import read_rows
 from jaxmm.live.risk import Memory as RiskMemory
 from jaxmm.live.risk import Reason, State
@@ -132,3 +133,14 @@ def test_a_live_quoter_does_not_begin_in_a_paper_stage(tmp_path):
     with pytest.raises(InputError, match=r"rollout\.after"):
         core_of(settings, quoters, desk, print, Observer(), live=True)
     journal.close()
+
+
+def test_a_release_does_not_halt_again_for_the_decision_before_the_halt(tmp_path):
+    one = rig(tmp_path, risk={**WIDE, "pull_hold_ms": 0})
+    core = one.core
+    core.situation.decided(Decision(None, Level.NOBODY, "late", "late; there is no baseline"))
+    core.out.watch(core.situation.facts(1))
+    assert core.out.risk.memory.reason is Reason.NO_QUOTER
+    core.obey(command(Verb.RELEASE, seen(State.HALTED, 1)))
+    core.out.watch(core.situation.facts(2))
+    assert core.out.risk.state is State.ACTIVE
