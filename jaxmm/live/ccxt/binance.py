@@ -26,7 +26,7 @@ from jaxmm.live.ccxt.endpoints import (
     depth_cost,
     place_parameters,
 )
-from jaxmm.live.ccxt.exchange import SpotWithEars, UsdmWithEars, new_session, prepare, settings
+from jaxmm.live.ccxt.exchange import SpotWithEars, UsdmWithEars, close_session, open_session, prepare, settings
 from jaxmm.live.ccxt.failures import VenueRefused, refusal_of, silence_until
 from jaxmm.live.ccxt.redact import Redactor
 from jaxmm.live.ccxt.units import Units
@@ -76,10 +76,7 @@ class Binance:
         self._skew_ns = 0
         self._market: BinanceMarket | None = None
         self._user: BinanceUser | None = None
-        self._session = new_session()
-        self._exchange: Any = (SpotWithEars if self._spot else UsdmWithEars)(
-            settings(config, credentials, self._session)
-        )
+        self._exchange: Any = (SpotWithEars if self._spot else UsdmWithEars)(settings(config, credentials))
         self._exchange.ear = self._hear
         self._exchange.header_ear = lambda headers: self.budget.heard(headers, self._venue_ns())
         servers = {"rest": config.rest_url, "ws": config.ws_url}
@@ -146,6 +143,10 @@ class Binance:
             raise MustWait(ban) from error
 
     # --- questions ---
+
+    async def open(self) -> None:
+        """Makes requests possible."""
+        open_session(self._exchange)
 
     async def load(self) -> None:
         """Takes the limits from exchangeInfo and compares the instrument's tick and lot with the venue's."""
@@ -287,5 +288,4 @@ class Binance:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._exchange.close()
-        await self._session.close()
+        await close_session(self._exchange)

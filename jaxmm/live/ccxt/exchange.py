@@ -66,7 +66,7 @@ class UsdmWithEars(_WithEars, ccxt.pro.binanceusdm):
     """USD-margined futures."""
 
 
-def settings(config: GatewayConfig, credentials: Credentials, session: aiohttp.ClientSession) -> dict[str, Any]:
+def settings(config: GatewayConfig, credentials: Credentials) -> dict[str, Any]:
     """ccxt's settings that hold for every venue."""
     quiet = logging.getLogger(f"{__name__}.ccxt")
     quiet.setLevel(logging.WARNING)  # below that, ccxt logs keys and signatures
@@ -75,7 +75,6 @@ def settings(config: GatewayConfig, credentials: Credentials, session: aiohttp.C
         "apiKey": credentials.api_key,
         "secret": credentials.secret,
         "password": credentials.password,
-        "session": session,
         "enableRateLimit": False,  # it delays requests; our budget refuses them
         "timeout": config.timeout_ms,
         "options": {
@@ -85,13 +84,21 @@ def settings(config: GatewayConfig, credentials: Credentials, session: aiohttp.C
     }
 
 
-def new_session() -> aiohttp.ClientSession:
-    """Connections to the venue that stay open between requests."""
+def open_session(exchange: Any) -> None:
+    """Gives ccxt connections that stay open between requests."""
     context = ssl.create_default_context(cafile=certifi.where())
     connector = aiohttp.TCPConnector(ssl=context, keepalive_timeout=IDLE_S, ttl_dns_cache=300)
     session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     session._retry_connection = False  # aiohttp asks PUT and DELETE twice; an amend that was carried out looks refused
-    return session
+    exchange.session, exchange.own_session = session, False
+
+
+async def close_session(exchange: Any) -> None:
+    """Closes ccxt's sockets and the connections; may be called twice."""
+    session = exchange.session
+    await exchange.close()
+    if session is not None:
+        await session.close()
 
 
 def prepare(exchange: Any, addresses: Mapping[str, str], config: GatewayConfig, now_ns: Callable[[], int]) -> None:
@@ -107,6 +114,7 @@ def prepare(exchange: Any, addresses: Mapping[str, str], config: GatewayConfig, 
     used = {name: url or known[name] for name, url in addresses.items()}
     exchange.urls["api"] = _tree(closed | used)
     exchange.milliseconds = lambda: now_ns() // 1_000_000  # signs with the clock that the skew was measured on
+    exchange.own_session = False
     exchange.timeout_on_exit = 0
     exchange.streaming = {**exchange.streaming, "keepAlive": int(config.ping_s * 1000)}
 

@@ -95,6 +95,7 @@ class CcxtGateway:
     async def _start(self, inbox: Inbox, needed: tuple[str, ...]) -> None:
         self._inbox = inbox
         try:
+            await self._venue.open()
             async with asyncio.timeout(self._config.start_timeout_s):
                 await self._meet()
                 self._spawn(self._keep_up("market", self._venue.run_market))

@@ -22,7 +22,7 @@ from jaxmm.live.ccxt.binance_market import TradeIds
 from jaxmm.live.ccxt.budget import SECOND, Budget, Cost, Counted, Limit, Wait
 from jaxmm.live.ccxt.config import Credentials, GatewayConfig
 from jaxmm.live.ccxt.connection import first_of
-from jaxmm.live.ccxt.exchange import new_session, prepare, settings
+from jaxmm.live.ccxt.exchange import close_session, open_session, prepare, settings
 from jaxmm.live.ccxt.redact import Redactor
 from jaxmm.live.ccxt.unified_messages import UnifiedMessages
 from jaxmm.live.ccxt.units import Units
@@ -44,6 +44,7 @@ from jaxmm.live.messages import (
 )
 
 NS_PER_MS = 1_000_000
+DAY_MS = 24 * 3600 * 1000
 LOOK_EVERY_S = 0.02
 SILENT_S = 10  # after a refusal for too many requests; ccxt does not pass on how long it lasts
 _PARAMETERS: dict[OrderType, dict[str, Any]] = {
@@ -81,8 +82,7 @@ class Unified:
         self._config, self._symbol = config, config.market
         self._deliver, self._now_ns, self._skew_ns = deliver, now_ns, 0
         self._units, self._read = Units(instrument), UnifiedMessages(instrument)
-        self._session = new_session()
-        common = settings(config, credentials, self._session)
+        common = settings(config, credentials)
         self._exchange: Any = getattr(ccxt.pro, config.venue)(
             {**common, "options": common["options"] | config.options, "number": str}
         )
@@ -143,6 +143,10 @@ class Unified:
 
     # --- questions ---
 
+    async def open(self) -> None:
+        """Makes requests possible."""
+        open_session(self._exchange)
+
     async def load(self) -> None:
         """Compares the instrument's tick and lot with the market's."""
         await self._call(self._exchange.load_markets, urgent=True)
@@ -179,16 +183,18 @@ class Unified:
         return [self._read.order(order, now) for order in answer]
 
     async def fills_since(self, exch_ts: int, after_trade_id: str | None) -> list[Fill]:
-        """Page by page by time, until a page has nothing new; a known trade's predecessors are left out."""
+        """Page by page from that time to now, a day further where a page has nothing new.
+
+        Many venues answer no more than a day a question. A known trade and its predecessors are left out.
+        """
         fills: dict[str, Fill] = {}
-        since_ms, more = exch_ts // NS_PER_MS, True
-        while more:
+        since_ms = exch_ts // NS_PER_MS
+        while since_ms * NS_PER_MS <= self._now_ns() + self._skew_ns:
             page = await self._call(partial(self._exchange.fetch_my_trades, self._symbol, since_ms), urgent=True)
             now = self._now_ns()
             new = [self._read.fill(trade, now) for trade in page if trade["id"] not in fills]
             fills |= {fill.trade_id: fill for fill in new}
-            since_ms = max([since_ms, *(fill.exch_ts // NS_PER_MS for fill in new)])
-            more = bool(new)
+            since_ms = max(fill.exch_ts // NS_PER_MS for fill in new) if new else since_ms + DAY_MS
         found = sorted(fills.values(), key=lambda fill: fill.exch_ts)
         ids = [fill.trade_id for fill in found]
         return found[ids.index(after_trade_id) + 1 :] if after_trade_id in ids else found
@@ -264,8 +270,7 @@ class Unified:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._exchange.close()
-        await self._session.close()
+        await close_session(self._exchange)
 
 
 def _of_orders(client: Any) -> bool:

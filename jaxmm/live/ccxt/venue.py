@@ -25,6 +25,10 @@ class Venue(Protocol):
     dead_man: bool
     budget: Budget
 
+    async def open(self) -> None:
+        """Makes requests possible; before it nothing is connected."""
+        ...
+
     async def load(self) -> None:
         """Asks for limits and filters. Raises `InputError` where the instrument is not the venue's."""
         ...

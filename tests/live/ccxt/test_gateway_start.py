@@ -16,7 +16,7 @@ from jaxmm.live.ccxt.config import SECRET as SECRET_VARIABLE
 from jaxmm.live.ccxt.exchange import NOWHERE
 from jaxmm.live.ccxt.gateway import CcxtGateway
 from jaxmm.live.gateway import Unreachable
-from jaxmm.live.messages import Book, Message, Skew, Stream
+from jaxmm.live.messages import Book, Message, Skew, Stream, Trade
 from jaxmm.sim_venue import Fault, SimConfig, SimVenue
 
 
@@ -30,6 +30,17 @@ async def test_a_start_returns_with_the_clock_known_both_streams_up_and_a_book(m
         assert kinds.index(Skew) < kinds.index(Stream)
         assert desk.stream("market") == desk.stream("user") == [True]
         assert desk.of(Book)[0].snapshot
+
+
+async def test_the_market_alone_is_heard_without_keys(market):
+    async with SimVenue(SimConfig(INSTRUMENTS[market], speed=10.0)) as venue:
+        desk = Desk(venue, CcxtGateway(config_at(venue, market), INSTRUMENTS[market], Credentials("", "")))
+        await desk.gateway.start_market(desk.heard.append)
+        await until(lambda: desk.of(Trade) and desk.sees_the_venues_book())
+        assert desk.stream("user") == []
+        assert venue.state()["connections"]["user"] == 0
+        await desk.gateway.close()
+        await desk.gateway.close()
 
 
 async def test_a_venue_that_answers_late_is_waited_for(market):
