@@ -25,6 +25,7 @@ from jaxmm.live.process import Process, on_signals
 from jaxmm.live.risk import Action, Reason, RiskLimits, State
 from jaxmm.policy.types import Quotes
 from jaxmm.sim_venue import SimConfig, SimVenue
+from jaxmm.sim_venue.matching import Update
 from jaxmm.sim_venue.recording import Message, Recording, from_messages
 from tests.live.bundles import OBSERVING, bundle
 
@@ -82,6 +83,23 @@ class Told:
         return Quotes(np.int32(bid), np.int32(LOTS), np.int32(ask), np.int32(LOTS), np.bool_(False))
 
 
+class Listening(Metrics):
+    """Metrics, and what was told since a test began."""
+
+    def __init__(self, quoter: str, clock_ns: Callable[[], int]) -> None:
+        super().__init__(quoter, clock_ns)
+        self.breaches: list[dict[str, Any]] = []
+        self.held_back: list[str] = []
+
+    def event(self, name: str, **facts: Any) -> None:
+        if name == "breach":
+            self.breaches.append(facts)
+
+    def blocked(self, reason: str) -> None:
+        super().blocked(reason)
+        self.held_back.append(reason)
+
+
 @dataclass
 class Bench:
     """A quoter's process and its venue."""
@@ -90,13 +108,14 @@ class Bench:
     process: Process
     core: Core
     journal: Journal
+    told: Listening
     kill_file: Path
     quoter: Told = field(default_factory=Told)
     baseline: Told = field(default_factory=Told)
     undo: Callable[[], None] | None = None
     """Takes back what a test did to the venue's own books."""
-    mark: int = 0
-    """The journal's last row before the test."""
+    emptied_ns: int = 0
+    """When the venue last had no order left."""
 
     # --- what a test looks at ---------------------------------------------------------------------------------------
 
@@ -120,15 +139,6 @@ class Bench:
         risk, situation = self.core.out.risk, self.core.situation
         return risk.state is State.ACTIVE and not risk.lasting and not situation.differs and not situation.user_down
 
-    def breaches(self, after: int = 0) -> list[dict[str, Any]]:
-        """That the journal has, behind a row."""
-        events = [row.body["event"] for row in self.journal.rows("risk", after=after)]
-        return [event for event in events if event and "breach" in event]
-
-    def blocked(self, reason: Reason) -> list[dict[str, Any]]:
-        """Requests held back for a reason since the test began."""
-        return [row.body for row in self.journal.rows("blocked", after=self.mark) if row.body["reason"] == reason]
-
     # --- what a test does -------------------------------------------------------------------------------------------
 
     def limit(self, **changes: Any) -> None:
@@ -148,10 +158,10 @@ class Bench:
         self.market((ASK, max(o["price_ticks"] for o in self.open_orders if o["side"] == "BUY"), 3 * SHOWN), trade=True)
 
     async def trip(self, reason: Reason) -> dict[str, Any]:
-        """Waits for the breach, then sees the venue empty of orders within a second of it."""
-        breach = await until(lambda: next((b for b in self.breaches(self.mark) if b["breach"] == reason), None))
+        """Waits for the breach, then for the moment within a second of it at which the venue has no order left."""
+        breach = await until(lambda: next((b for b in self.told.breaches if b["breach"] == reason), None))
         for _ in range(ROUNDS):
-            if not self.open_orders:
+            if self.emptied_ns >= breach["ts_ns"]:
                 return breach
             await asyncio.sleep(0.01)
         raise AssertionError(f"{reason}: still open after a second: {self.open_orders}")
@@ -175,7 +185,8 @@ class Bench:
         while self.position < LOTS:
             self.fill_our_bid()
             await until(self.quotes_both_sides)
-        self.mark = self.journal.end.seq
+        self.told.breaches.clear()
+        self.told.held_back.clear()
 
 
 async def until(true: Callable[[], Any]) -> Any:
@@ -225,12 +236,20 @@ async def bench_at(folder: Path) -> AsyncIterator[Bench]:
         journal = Journal.open(config.journal, quoter=config.name, facts={"mode": "live"}, now_ns=now())
         gateway = CcxtGateway(config.gateway, BTC, Credentials(venue.api_key, venue.secret), now_ns=now)
         desk = Desk(journal, order_manager(config, quoters, BTC, can_amend=gateway.can_amend))
-        metrics = Metrics(config.name, now)
+        metrics = Listening(config.name, now)
         core = core_of(config, quoters, desk, gateway.submit, metrics)
         process = Process(config, desk, gateway, core, metrics, now)
         on_signals(process)
         running = asyncio.create_task(process.run())
-        bench = Bench(venue, process, core, journal, folder / "kill", told, instead)
+        bench = Bench(venue, process, core, journal, metrics, folder / "kill", told, instead)
+        tell = venue.exchange.tell
+
+        def watch(update: Update) -> None:
+            tell(update)
+            if not venue.exchange.venue.orders:
+                bench.emptied_ns = now()
+
+        venue.exchange.tell = watch
         try:
             await asyncio.wait({running, asyncio.ensure_future(process.quoting.wait())}, return_when="FIRST_COMPLETED")
             yield bench

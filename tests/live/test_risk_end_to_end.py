@@ -153,7 +153,7 @@ async def test_an_order_that_is_too_young_for_a_better_price_is_not_too_young_fo
     bench.limit(min_quote_life_ms=1e9)
     before = bench.open_orders
     bench.requote()
-    await until(lambda: bench.blocked(Reason.QUOTE_LIFE))
+    await until(lambda: Reason.QUOTE_LIFE in bench.told.held_back)
     assert bench.open_orders == before
     bench.kill_file.touch()
     await bench.trip(Reason.KILL_FILE)
@@ -178,29 +178,27 @@ async def test_reducing_quotes_the_side_that_closes_and_halts_once_it_is_flat(be
         bench.market((BID, bench.open_orders[0]["price_ticks"], 3 * SHOWN), trade=True)
     await until(lambda: bench.core.out.risk.state is State.HALTED)
     await until(lambda: not bench.open_orders)
-    assert bench.breaches(bench.mark)[-1]["text"].startswith("flat after")
+    assert bench.told.breaches[-1]["text"].startswith("flat after")
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_check_that_only_blocks_keeps_the_rest_quoted(bench):
     bench.limit(max_position_lots=bench.position)
     bench.requote()
-    await until(lambda: bench.blocked(Reason.EXPOSURE))
+    await until(lambda: Reason.EXPOSURE in bench.told.held_back)
     await until(lambda: [order["side"] for order in bench.open_orders] == ["SELL"])
-    assert bench.breaches(bench.mark) == []
+    assert bench.told.breaches == []
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_venue_never_saw_more_than_the_limits_allowed(bench):
-    """Of all that happened before in this file: a requote never has an old and a new order open beyond the limit."""
+async def test_a_requote_never_has_old_and_new_orders_open_beyond_the_limit(bench):
     bench.limit(max_open_orders=2)
-    seen = bench.venue.exchange.truth.max_open_orders = 0
+    bench.venue.exchange.truth.max_open_orders = 0
     for _ in range(5):
         bench.requote()
         prices = {BEST_BID - bench.quoter.behind, BEST_ASK + bench.quoter.behind}
         await until(lambda prices=prices: {order["price_ticks"] for order in bench.open_orders} == prices)
-    seen = bench.venue.exchange.truth.max_open_orders
-    assert seen == 2
+    assert bench.venue.exchange.truth.max_open_orders == 2
 
 
 @pytest.mark.asyncio(loop_scope="module")
