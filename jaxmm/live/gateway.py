@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from jaxmm.instrument import Instrument
-from jaxmm.live.messages import Account, Fill, Message, OrderState, Request
+from jaxmm.live.messages import Account, Fill, Message, OrderState, Request, Transfer
 
 Inbox = Callable[[Message], None]
 """Takes a message as soon as it is there; called on the event loop's thread and never blocks."""
@@ -38,6 +38,10 @@ class Gateway(Protocol):
 
     async def account(self) -> Account:
         """Balances and position."""
+        ...
+
+    async def transfers_since(self, exch_ts: int) -> list[Transfer]:
+        """Money that moved without an execution, from that time on (ns, the venue's clock); none where nobody tells."""
         ...
 
     async def arm(self, timeout_ms: int) -> None:

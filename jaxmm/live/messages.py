@@ -141,6 +141,18 @@ class Account:
     whole: bool = True  # all that we have, in answer to a question; else only what has changed, from a stream
 
 
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Money of the account that moved without an execution: funding, a deposit, a withdrawal."""
+
+    transfer_id: str
+    reason: str  # the venue's word, in small letters, such as funding_fee
+    amount: Decimal  # signed; what was paid is negative
+    currency: str
+    exch_ts: int
+    recv_ts: int
+
+
 # --- answers to requests ----------------------------------------------------------------------------------------------
 
 
@@ -196,7 +208,7 @@ class Skew:
 
 
 Market = Book | Trade | Mark | Gap
-Message = Market | OrderState | Fill | Account | Answered | Refused | Lost | Stream | Skew
+Message = Market | OrderState | Fill | Account | Transfer | Answered | Refused | Lost | Stream | Skew
 
 
 # --- what we ask for --------------------------------------------------------------------------------------------------

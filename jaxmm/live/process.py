@@ -19,7 +19,7 @@ from jaxmm.live.messages import CancelAll
 from jaxmm.live.metrics import Metrics
 from jaxmm.live.orders import Desk
 from jaxmm.live.pump import Pump
-from jaxmm.live.recovery import Recovery, catch_up, recover
+from jaxmm.live.recovery import Recovery, account_of, catch_up, recover
 from jaxmm.live.risk.events import Release
 from jaxmm.live.risk.reasons import Reason
 from jaxmm.live.risk.switches import Switches
@@ -196,7 +196,7 @@ class Process:
         self.core.asked(asked_ns)
         try:
             states = await catch_up(self._desk, self._gateway, self._now)
-            account = await self._gateway.account()
+            account = await account_of(self._desk, self._gateway, self._now)
         except Unreachable as error:
             log.warning("unreachable", text=str(error))
             return

@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from jaxmm.errors import InputError
 from jaxmm.live.gateway import Gateway, Unreachable
-from jaxmm.live.messages import CancelAll, OrderState
+from jaxmm.live.messages import Account, CancelAll, OrderState
 from jaxmm.live.orders import LOOKBACK_NS, Desk, Difference
 
 T = TypeVar("T")
 
+TRANSFERS_NS = 10 * 10**9
+"""Between two questions for transfers, which venues count dearly."""
 FIRST_PAUSE_S = 0.02
 MOST_PAUSE_S = 1.0
 
@@ -79,9 +81,31 @@ async def catch_up(desk: Desk, gateway: Gateway, now: Callable[[], int]) -> list
     return states
 
 
+async def account_of(desk: Desk, gateway: Gateway, now: Callable[[], int]) -> Account:
+    """The venue's account; where its balances are not ours, transfers such as funding are asked for and counted.
+
+    Raises `Unreachable` where the venue does not answer.
+    """
+    asked_ns = now()
+    account = await gateway.account()
+    differences = desk.manager.ledger.differences(account)
+    if not differences:
+        desk.balanced_ns = asked_ns
+    elif differences[-1].what != "position" and _transfers_are_due(desk, asked_ns):
+        desk.transfers_asked_ns = asked_ns
+        for transfer in await gateway.transfers_since(desk.balanced_ns - LOOKBACK_NS):
+            if not desk.manager.knows(transfer.transfer_id):
+                desk.hear(transfer, now())
+    return account
+
+
+def _transfers_are_due(desk: Desk, now_ns: int) -> bool:
+    return desk.transfers_asked_ns is None or now_ns >= desk.transfers_asked_ns + TRANSFERS_NS
+
+
 async def _recover(desk: Desk, gateway: Gateway, now: Callable[[], int], recovery: Recovery) -> list[Difference]:
     if not desk.begun:
-        await _forget_fills_before(desk, gateway, now)
+        await _forget_what_was(desk, gateway, now)
     attempt, pause_s = 0, FIRST_PAUSE_S
     while True:
         states = await _answer(lambda: catch_up(desk, gateway, now))
@@ -96,10 +120,10 @@ async def _recover(desk: Desk, gateway: Gateway, now: Callable[[], int], recover
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, MOST_PAUSE_S)
             continue
-        account = await _answer(gateway.account)
         if not desk.begun:
-            desk.begin(account, now())
+            desk.begin(await _answer(gateway.account), now())
             return []
+        account = await _answer(lambda: account_of(desk, gateway, now))
         desk.hear(account, now())
         differences = desk.manager.ledger.differences(account)
         attempt += 1
@@ -119,11 +143,13 @@ async def _settle(desk: Desk, gateway: Gateway, now: Callable[[], int]) -> None:
         await asyncio.sleep(FIRST_PAUSE_S)
 
 
-async def _forget_fills_before(desk: Desk, gateway: Gateway, now: Callable[[], int]) -> None:
-    """On the first start: executions that the account already holds are not ours to count."""
+async def _forget_what_was(desk: Desk, gateway: Gateway, now: Callable[[], int]) -> None:
+    """On the first start: executions and transfers that the account already holds are not ours to count."""
     start_ns = now()
     for fill in await _answer(lambda: gateway.fills_since(start_ns - LOOKBACK_NS)):
         desk.manager.forget(fill)
+    for transfer in await _answer(lambda: gateway.transfers_since(start_ns - LOOKBACK_NS)):
+        desk.manager.forget(transfer)
     desk.complete_ns = start_ns
 
 

@@ -18,6 +18,15 @@ class Booking(NamedTuple):
     realized: Decimal
 
 
+class Income(NamedTuple):
+    """Money that came without an execution; what was paid is negative."""
+
+    id: int
+    kind: str  # FUNDING_FEE or TRANSFER
+    amount: Decimal
+    time_ms: int
+
+
 class Account(Protocol):
     """What matching asks of an account."""
 
@@ -105,6 +114,7 @@ class FuturesAccount:
     position: int = 0  # signed lots
     cost: Decimal = ZERO  # of the open position, signed as it is
     realized: Decimal = ZERO
+    incomes: list[Income] = field(default_factory=list)
     fees: dict[str, Decimal] = field(default_factory=dict)
 
     @property
@@ -143,6 +153,11 @@ class FuturesAccount:
         self.realized += realized
         _paid(self.fees, asset, fee)
         return Booking(fee, asset, realized)
+
+    def pay(self, kind: str, amount: Decimal, time_ms: int) -> None:
+        """Money comes, or goes where it is negative."""
+        self.wallet += amount
+        self.incomes.append(Income(len(self.incomes) + 1, kind, amount, time_ms))
 
     def totals(self) -> dict[str, Decimal]:
         """The wallet."""

@@ -207,6 +207,13 @@ class Desk:
         assert isinstance(self.form, FuturesFormat)
         return [self.form.position()]
 
+    def income(self, params: Params) -> Json:
+        """Futures: money that came without an execution, oldest first."""
+        assert isinstance(self.form, FuturesFormat)
+        kind, since = params.get("incomeType"), integer(params, "startTime") or 0
+        told = self.form.incomes()
+        return [entry for entry in told if entry["time"] >= since and kind in (None, entry["incomeType"])]
+
     def brackets(self, params: Params) -> Json:
         """Futures: how margin grows with the position."""
         bracket = {"bracket": 1, "initialLeverage": 125, "notionalCap": 10**9, "notionalFloor": 0, "cum": 0}

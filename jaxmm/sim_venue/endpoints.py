@@ -73,6 +73,7 @@ def futures(desk: Desk) -> Endpoints:
         "GET account": Endpoint(desk.account, 5),
         "GET balance": Endpoint(desk.balance, 5),
         "GET positionRisk": Endpoint(desk.positions, 5),
+        "GET income": Endpoint(desk.income, 30),
         "GET leverageBracket": Endpoint(desk.brackets, 1),
         "GET positionSide/dual": Endpoint(desk.dual_side, 30),
         "GET commissionRate": Endpoint(desk.commission, 20),

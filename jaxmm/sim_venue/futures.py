@@ -246,6 +246,29 @@ class FuturesFormat:
         told: list[Json] = [{"e": "ORDER_TRADE_UPDATE", "E": now, "T": order.updated_ms, "o": body}]
         return [*told, self._account_update(now, order.updated_ms)] if execution else told
 
+    def incomes(self) -> list[Json]:
+        """What came without an execution."""
+        asset = self.units.instrument.quote
+        return [
+            {
+                "symbol": self.symbol if income.kind == "FUNDING_FEE" else "",
+                "incomeType": income.kind,
+                "income": money(income.amount),
+                "asset": asset,
+                "info": income.kind,
+                "time": income.time_ms,
+                "tranId": income.id,
+                "tradeId": "",
+            }
+            for income in self._account.incomes
+        ]
+
+    def paid(self, kind: str) -> list[Json]:
+        """The event that tells of money which came just now."""
+        now = self.exchange.now_ms()
+        update = self._account_update(now, now)
+        return [{**update, "a": {**update["a"], "m": kind}}]
+
     def _account_update(self, now: int, at: int) -> Json:
         account = self._account
         wallet = money(account.wallet)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from jaxmm.errors import InputError
 from jaxmm.sim_venue import endpoints
+from jaxmm.sim_venue.account import FuturesAccount
 from jaxmm.sim_venue.clock import VenueClock
 from jaxmm.sim_venue.config import SimConfig
 from jaxmm.sim_venue.desk import Desk
@@ -101,6 +103,14 @@ class SimVenue:
             self.faults.add(fault)
         if fault.kind == "outage" and fault.target == USER:  # a silent loss would leave no trace at all
             loop.call_later(fault.duration_s, self.streams.cut, USER)
+
+    def pay(self, amount: Decimal, kind: str = "FUNDING_FEE") -> None:
+        """Futures: money comes without an execution, or goes where it is negative; kind may be `TRANSFER`."""
+        account, form = self.exchange.account, self.form
+        assert isinstance(account, FuturesAccount)
+        assert isinstance(form, FuturesFormat)
+        account.pay(kind, amount, self.clock.now_ms())
+        self.streams.tell_user(form.paid(kind))
 
     def clear_faults(self) -> None:
         """Ends all faults, bans and clock jumps included."""

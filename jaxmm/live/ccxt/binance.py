@@ -17,6 +17,7 @@ from jaxmm.live.ccxt.budget import Budget, Cost, Wait, read_limits
 from jaxmm.live.ccxt.config import Credentials, GatewayConfig
 from jaxmm.live.ccxt.endpoints import (
     COUNTDOWN,
+    INCOME,
     KEEP_LISTENING,
     LISTEN,
     SPOT,
@@ -43,6 +44,7 @@ from jaxmm.live.messages import (
     Query,
     Refusal,
     Request,
+    Transfer,
 )
 
 NS_PER_MS = 1_000_000
@@ -212,6 +214,17 @@ class Binance:
         """Balances and position."""
         answer = await self._call(self._at.account, {}, urgent=True)
         return self._read.account(answer, self._now_ns())
+
+    async def transfers_since(self, exch_ts: int) -> list[Transfer]:
+        """Funding and transfers of a futures wallet; spot tells of deposits elsewhere, and they are not asked for."""
+        if self._spot:
+            return []
+        parameters = {"startTime": max(exch_ts, 0) // NS_PER_MS, "limit": PAGE}
+        found: list[Transfer] = []
+        for income in ("FUNDING_FEE", "TRANSFER"):
+            answer = await self._call(INCOME, {"incomeType": income, **parameters}, urgent=True)
+            found += [self._read.transfer(entry, self._now_ns()) for entry in answer]
+        return found
 
     async def arm(self, timeout_ms: int) -> None:
         """Futures count down and then cancel all; spot has no such switch."""

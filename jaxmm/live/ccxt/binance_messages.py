@@ -22,6 +22,7 @@ from jaxmm.live.messages import (
     OrderState,
     OrderStatus,
     Trade,
+    Transfer,
 )
 
 NS_PER_MS = 1_000_000
@@ -160,6 +161,12 @@ class BinanceMessages:
             exch_ts=data["time"] * NS_PER_MS,
             recv_ts=recv_ts,
         )
+
+    def transfer(self, data: Json, recv_ts: int) -> Transfer:
+        """An entry of a futures wallet's income that no execution made."""
+        kind, exch_ts = data["incomeType"], data["time"] * NS_PER_MS
+        amount, asset = Decimal(data["income"]), data["asset"]
+        return Transfer(f"{kind}:{data['tranId']}", kind.lower(), amount, asset, exch_ts, recv_ts)
 
     def account(self, data: Json, recv_ts: int) -> Account:
         """Balances that are not zero; on futures the wallet's, and the position, which is 0 where none is told."""

@@ -85,6 +85,7 @@ USDM = Endpoints(
 )
 LISTEN = Endpoint("POST", "listenKey", "fapiPrivate")
 KEEP_LISTENING = Endpoint("PUT", "listenKey", "fapiPrivate")
+INCOME = Endpoint("GET", "income", "fapiPrivate", Cost(30))
 COUNTDOWN = Endpoint("POST", "countdownCancelAll", "fapiPrivate", Cost(10))
 
 _TIME_IN_FORCE = {OrderType.GTC: "GTC", OrderType.IOC: "IOC", OrderType.FOK: "FOK"}

@@ -32,6 +32,7 @@ from jaxmm.live.messages import (
     Request,
     Skew,
     Stream,
+    Transfer,
 )
 
 NS_PER_MS = 1_000_000
@@ -182,6 +183,10 @@ class CcxtGateway:
     async def account(self) -> Account:
         """Balances and position."""
         return await self._asked(self._venue.account())
+
+    async def transfers_since(self, exch_ts: int) -> list[Transfer]:
+        """Money that moved without an execution, from that time on (ns, the venue's clock)."""
+        return await self._asked(self._venue.transfers_since(exch_ts))
 
     async def arm(self, timeout_ms: int) -> None:
         """Dead-man switch, where there is one."""

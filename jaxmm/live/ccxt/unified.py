@@ -41,6 +41,7 @@ from jaxmm.live.messages import (
     Query,
     Refusal,
     Request,
+    Transfer,
 )
 
 NS_PER_MS = 1_000_000
@@ -206,6 +207,10 @@ class Unified:
         if self._exchange.market(self._symbol)["contract"]:
             positions = await self._call(lambda: self._exchange.fetch_positions([self._symbol]), urgent=True)
         return self._read.account(balance, positions, self._now_ns())
+
+    async def transfers_since(self, exch_ts: int) -> list[Transfer]:
+        """None: ccxt has no one way to ask for them."""
+        return []
 
     async def arm(self, timeout_ms: int) -> None:
         """Dead-man switch, where ccxt knows of one."""

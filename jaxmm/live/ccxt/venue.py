@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from jaxmm.live.ccxt.budget import Budget, Wait
-from jaxmm.live.messages import Account, Fill, OrderState, Request
+from jaxmm.live.messages import Account, Fill, OrderState, Request, Transfer
 
 Up = Callable[[], None]
 """Called by a stream once it is connected and subscribed."""
@@ -55,6 +55,10 @@ class Venue(Protocol):
 
     async def account(self) -> Account:
         """Balances and position."""
+        ...
+
+    async def transfers_since(self, exch_ts: int) -> list[Transfer]:
+        """Money that moved without an execution, where the venue tells of it."""
         ...
 
     async def arm(self, timeout_ms: int) -> None:

@@ -24,12 +24,14 @@ from jaxmm.live.messages import (
     Request,
     Skew,
     Stream,
+    Transfer,
 )
 
 KINDS: dict[type, str] = {
     OrderState: "order",
     Fill: "fill",
     Account: "account",
+    Transfer: "transfer",
     Answered: "answered",
     Refused: "refused",
     Lost: "lost",
@@ -78,6 +80,7 @@ _FIELDS: dict[type, dict[str, Callable[[Any], Any]]] = {
     OrderState: {"status": OrderStatus},
     Fill: {"fee": Decimal, "realized": Decimal},
     Account: {"balances": _amounts},
+    Transfer: {"amount": Decimal},
     Answered: {"order": _order},
     Refused: {"reason": Refusal},
     Place: {"order_type": OrderType},

@@ -23,6 +23,8 @@ class Desk:
 
     Attributes:
         complete_ns: up to when all fills are known (ns, our clock).
+        balanced_ns: when the venue's account last was ours; transfers since then are not all known.
+        transfers_asked_ns: when this process last asked for them.
         begun: whether a first start has been done.
         loaded: the state that `load` found, with the states of other parts in it.
     """
@@ -32,7 +34,8 @@ class Desk:
         self.journal = journal
         self.manager = manager
         self.others = others
-        self.complete_ns = 0
+        self.complete_ns = self.balanced_ns = 0
+        self.transfers_asked_ns: int | None = None
         self.begun = False
         self.loaded: Mapping[str, Any] = {}
 
@@ -74,7 +77,8 @@ class Desk:
         for row in self.journal.since_state():
             if row.kind == STATE:
                 self.manager.restore(row.body)
-                self.loaded, self.begun, self.complete_ns = row.body, True, int(row.body["complete_ns"])
+                self.loaded, self.begun = row.body, True
+                self.complete_ns, self.balanced_ns = row.body["complete_ns"], row.body["balanced_ns"]
             elif row.kind == OPENED:
                 self.manager.leave_all()
             else:
@@ -97,6 +101,7 @@ class Desk:
     def begin(self, account: Account, now_ns: int) -> None:
         """The first start: all is counted from this account."""
         self.manager.ledger.begin(account)
+        self.balanced_ns = now_ns
         self.begun = True
         self.save(now_ns)
 
@@ -106,10 +111,12 @@ class Desk:
             body = {"differences": [{**one._asdict(), "says": str(one)} for one in differences]}
             self.journal.append(ADOPTED, now_ns, body)
             self.manager.ledger.adopt(account)
+            self.balanced_ns = now_ns
         self.save(now_ns)
 
     def save(self, now_ns: int) -> None:
         """Writes a state, so that a restart need not read what came before."""
-        orders = self.manager.to_body(self.complete_ns - LOOKBACK_NS)
-        self.journal.checkpoint(now_ns, {"complete_ns": self.complete_ns, **orders, **self.others()})
+        times = {"complete_ns": self.complete_ns, "balanced_ns": self.balanced_ns}
+        orders = self.manager.to_body(min(times.values()) - LOOKBACK_NS)
+        self.journal.checkpoint(now_ns, {**times, **orders, **self.others()})
         self.journal.commit()

@@ -1,7 +1,8 @@
 """Position, balances, fees and profit, exactly: integers for lots, the venue's own decimals for money.
 
-Futures: wallet = start + Σ realized − Σ fees, position = start + Σ signed fills. Spot: each balance by its currency,
-fees in the base coin included; position = what was bought since the quoter began. Profit counts from the same start.
+Futures: wallet = start + Σ realized − Σ fees + Σ transfers, position = start + Σ signed fills. Spot: each balance by
+its currency, fees in the base coin included; position = what was bought since the quoter began. Profit counts from the
+same start.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,11 @@ from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 from jaxmm.instrument import Instrument
-from jaxmm.live.messages import BID, Account, Fill
+from jaxmm.live.messages import BID, Account, Fill, Transfer
 
 ZERO = Decimal(0)
+FUNDING = "funding_fee"
+"""The reason of transfers that are profit or loss; others are neither."""
 _DIGITS = 50  # more than any sum of a venue's decimals has
 
 
@@ -35,6 +38,7 @@ class Ledger:
         position_lots: signed.
         balances: by currency, free and locked together; wallet balances on futures.
         fees: paid since the beginning, by currency.
+        funding: received since the beginning, by currency; negative where it was paid.
         spot: whether balances move with the goods themselves; None before `begin`.
         traded_lots: bought and sold since the beginning.
         fills: how many.
@@ -50,6 +54,7 @@ class Ledger:
         self.position_lots = self._start_lots = 0
         self.balances: dict[str, Decimal] = {}
         self.fees: dict[str, Decimal] = {}
+        self.funding: dict[str, Decimal] = {}
         self.spot: bool | None = None
         self.traded_lots = self.fills = 0
         self._cash = ZERO  # −Σ worth of what was bought, see `_worth`
@@ -80,8 +85,15 @@ class Ledger:
                 self._add(self.balances, self.instrument.base, quantity)
                 self._add(self.balances, self.instrument.quote, -quantity * price)
 
+    def on_transfer(self, transfer: Transfer) -> None:
+        """Counts money that moved without an execution; whoever calls has seen to it that it is new."""
+        with localcontext(prec=_DIGITS):
+            self._add(self.balances, transfer.currency, transfer.amount)
+            if transfer.reason == FUNDING:
+                self._add(self.funding, transfer.currency, transfer.amount)
+
     def profit(self, mark: Decimal) -> Decimal:
-        """Profit since the beginning at a price of `mark` (quote currency), after the fees paid in its own currency.
+        """Profit since the beginning at a price of `mark` (quote currency), after funding and fees in its own currency.
 
         In quote currency, or in the base coin of an inverse contract. A position held before the beginning is not in
         it; fees in the other currency of the pair are valued at `mark`.
@@ -90,7 +102,8 @@ class Ledger:
             fees = self.fees.get(self.instrument.currency, ZERO)
             if self.instrument.kind == "linear":
                 fees += self.fees.get(self.instrument.base, ZERO) * mark
-            return self._contract * (self._cash + self._worth(self._held_lots * self._lot, mark)) - fees
+            funding = self.funding.get(self.instrument.currency, ZERO)
+            return self._contract * (self._cash + self._worth(self._held_lots * self._lot, mark)) - fees + funding
 
     def unrealized(self, mark: Decimal) -> Decimal:
         """Profit of what is held since the beginning, at a price of `mark`, against its average entry price."""
@@ -142,6 +155,7 @@ class Ledger:
             "start_lots": self._start_lots,
             "balances": {currency: str(amount) for currency, amount in self.balances.items()},
             "fees": {currency: str(amount) for currency, amount in self.fees.items()},
+            "funding": {currency: str(amount) for currency, amount in self.funding.items()},
             "spot": self.spot,
             "traded_lots": self.traded_lots,
             "fills": self.fills,
@@ -154,6 +168,7 @@ class Ledger:
         self.position_lots, self._start_lots = body["position_lots"], body["start_lots"]
         self.balances = {currency: Decimal(amount) for currency, amount in body["balances"].items()}
         self.fees = {currency: Decimal(amount) for currency, amount in body["fees"].items()}
+        self.funding = {currency: Decimal(amount) for currency, amount in body["funding"].items()}
         self.spot, self.traded_lots, self.fills = body["spot"], body["traded_lots"], body["fills"]
         self._cash, self._paid = Decimal(body["cash"]), Decimal(body["paid"])
 

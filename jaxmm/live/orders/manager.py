@@ -33,6 +33,7 @@ from jaxmm.live.messages import (
     Refusal,
     Refused,
     Request,
+    Transfer,
 )
 from jaxmm.live.orders.drafts import IN_ORDER, Draft, client_prefix
 from jaxmm.live.orders.ledger import Ledger
@@ -145,9 +146,9 @@ class OrderManager:
         """Ids of the requests without an answer."""
         return list(self._unanswered)
 
-    def knows(self, trade_id: str) -> bool:
-        """Whether the fill has been counted."""
-        return trade_id in self._trades
+    def knows(self, id: str) -> bool:
+        """Whether the fill or transfer of that id has been counted."""
+        return id in self._trades
 
     # --- what we want -------------------------------------------------------------------------------------------------
 
@@ -229,9 +230,11 @@ class OrderManager:
     # --- what we hear -------------------------------------------------------------------------------------------------
 
     def hear(self, message: Message) -> bool:
-        """Takes any message about our orders; False for a fill seen before and for what is not about orders."""
+        """Takes a message about orders or money; False for any other, and for a fill or transfer heard before."""
         if isinstance(message, Fill):
             return self.on_fill(message)
+        if isinstance(message, Transfer):
+            return self.on_transfer(message)
         if isinstance(message, OrderState):
             self.on_order_state(message)
         elif isinstance(message, Answered):
@@ -305,9 +308,17 @@ class OrderManager:
             self.orders.keep_fill(fill)
         return True
 
-    def forget(self, fill: Fill) -> None:
-        """An execution that the account holds already: it will not be counted."""
-        self._trades.add(fill.trade_id, fill.exch_ts)
+    def on_transfer(self, transfer: Transfer) -> bool:
+        """Money that moved without an execution; False where its id was seen before."""
+        if not self._trades.add(transfer.transfer_id, transfer.exch_ts):
+            return False
+        self.ledger.on_transfer(transfer)
+        return True
+
+    def forget(self, known: Fill | Transfer) -> None:
+        """An execution or a transfer that the account holds already: it will not be counted."""
+        id = known.trade_id if isinstance(known, Fill) else known.transfer_id
+        self._trades.add(id, known.exch_ts)
 
     def _answered(self, request_id: int) -> tuple[type | None, list[Order]]:
         sent = self._unanswered.pop(request_id, None)

@@ -5,7 +5,7 @@ submitted set out, and up to when messages may be delivered. What is submitted b
 """
 
 from jaxmm.live.gateway import Inbox
-from jaxmm.live.messages import Account, Fill, Message, OrderState, Request, Stream
+from jaxmm.live.messages import Account, Fill, Message, OrderState, Request, Stream, Transfer
 from jaxmm.live.paper.venue import PaperVenue
 
 
@@ -57,6 +57,10 @@ class PaperGateway:
         """Our executions from that time on, oldest first."""
         after = int(after_trade_id or 0)
         return [fill for fill in self.venue.fills if fill.exch_ts >= exch_ts and int(fill.trade_id) > after]
+
+    async def transfers_since(self, exch_ts: int) -> list[Transfer]:
+        """None: paper money moves by executions only."""
+        return []
 
     async def account(self) -> Account:
         """Balances and position."""

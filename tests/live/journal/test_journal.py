@@ -37,6 +37,7 @@ from jaxmm.live.messages import (
     Skew,
     Stream,
     Trade,
+    Transfer,
 )
 
 STATE = OrderState("jm1-1", "v1", 0, 100, 5, 2, OrderStatus.OPEN, 7, 8)
@@ -75,7 +76,8 @@ def test_every_message_and_request_comes_back_as_it_was(tmp_path):
         Fill("t1", "jm1-1", "v1", 0, 100, 2, Decimal("-0.000010"), "BNB", Decimal("1.50"), True, 7, 8),
         Fill("t2", "", "v1", 0, 100, 2, Decimal("0"), "BTC", None, False, 7, 8),
         Account({"USDT": Decimal("1000.00")}, -3, 9),
-        Account({}, None, 9),
+        Account({}, None, 9, whole=False),
+        Transfer("x1", "funding_fee", Decimal("-0.10"), "USDT", 7, 8),
         Answered(3, 9, STATE),
         Answered(3, 9, None),
         Refused(3, 9, Refusal.RATE, "too many", 77),

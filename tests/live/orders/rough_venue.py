@@ -24,6 +24,7 @@ from jaxmm.live.messages import (
     Refusal,
     Refused,
     Request,
+    Transfer,
 )
 from tests.live.orders.venue import MS
 
@@ -55,6 +56,7 @@ class RoughVenue:
     balance: Decimal = Decimal(1000)
     orders: dict[str, Resting] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
     inbox: Inbox | None = None
 
     def __post_init__(self) -> None:
@@ -77,6 +79,10 @@ class RoughVenue:
         self._may_be_unreachable()
         return [fill for fill in self.fills if fill.exch_ts >= exch_ts]
 
+    async def transfers_since(self, exch_ts: int) -> list[Transfer]:
+        self._may_be_unreachable()
+        return [transfer for transfer in self.transfers if transfer.exch_ts >= exch_ts]
+
     async def account(self) -> Account:
         self._may_be_unreachable()
         return Account({"USDT": self.balance}, self.position, self.now)
@@ -96,6 +102,11 @@ class RoughVenue:
             elif self.inbox is not None:
                 self.inbox(about)
         self.now = now
+
+    def pay(self, amount: Decimal, reason: str = "funding_fee") -> None:
+        """Money comes or goes."""
+        self.balance += amount
+        self.transfers.append(Transfer(f"p{next(self._ids)}", reason, amount, "USDT", self.now, self.now))
 
     def trade(self, lots: int) -> None:
         """Some order of ours is hit."""

@@ -117,6 +117,23 @@ async def test_books_that_do_not_balance_are_refused_by_the_number_that_differs(
     desk.journal.close()
 
 
+async def test_funding_and_deposits_are_counted_once_however_often_they_are_asked_for(tmp_path):
+    venue = RoughVenue(Random(1), rough=False)
+    venue.pay(Decimal("5"))  # before the first start
+    (await recovered(tmp_path / "j", venue)).journal.close()
+    for _ in range(3):
+        venue.pay(Decimal("-0.25"))
+        venue.pay(Decimal("100"), "transfer")
+        (await recovered(tmp_path / "j", venue)).journal.close()
+    desk = await recovered(tmp_path / "j", venue)
+    ledger = desk.manager.ledger
+    assert ledger.balances == {"USDT": venue.balance}
+    assert ledger.funding == {"USDT": Decimal("-0.75")}
+    assert ledger.profit(Decimal(100)) == Decimal("-0.75")
+    assert len(list(desk.journal.rows("transfer"))) == 6
+    desk.journal.close()
+
+
 async def test_a_person_may_have_the_venues_numbers_adopted_and_the_journal_says_so(tmp_path):
     venue = RoughVenue(Random(1), rough=False)
     (await recovered(tmp_path / "j", venue)).journal.close()
