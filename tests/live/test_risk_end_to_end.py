@@ -210,6 +210,21 @@ async def test_a_halt_outlives_a_lost_answer_to_its_cancels(bench):
     assert bench.core.out.risk.state is State.HALTED
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_halt_outlives_the_process_until_a_person_releases(tmp_path):
+    async with bench_at(tmp_path) as bench:
+        await until(lambda: bench.open_orders)
+        a_persons_halt(bench)
+        await bench.trip(Reason.COMMAND)
+    async with bench_at(tmp_path) as bench:
+        played = bench.venue.player.played
+        await until(lambda: bench.venue.player.played > played + 20)  # and as many decisions have fallen due
+        assert (bench.core.out.risk.state, bench.open_orders) == (State.HALTED, [])
+        assert bench.core.out.risk.memory.text == "ada: enough"
+        await bench.ready()
+        assert bench.core.out.risk.state is State.ACTIVE
+
+
 def test_every_reason_is_tripped_in_this_file_or_is_not_a_check():
     not_checks = {Reason.NOT_QUOTING, Reason.RECOVERY, Reason.INTERNAL, Reason.STAGE}
     assert set(CAUSES) | {Reason.QUOTE_LIFE} | not_checks == set(Reason)
