@@ -15,8 +15,8 @@ from jaxmm.live.orders import LOOKBACK_NS, Desk, Difference
 
 T = TypeVar("T")
 
-TRANSFERS_NS = 10 * 10**9
-"""Between two questions for transfers, which venues count dearly."""
+TRANSFERS_NS = 3 * 10**9
+"""Between two questions for transfers, which venues count dearly; less than risk's patience with a difference."""
 FIRST_PAUSE_S = 0.02
 MOST_PAUSE_S = 1.0
 
