@@ -57,6 +57,10 @@ class DecisionClock:
 
     def on_row(self) -> None:
         """Counts one trade or book row received at the time last given to `due`."""
-        self._rows += 1
-        if self._clock.rows and self._rows % self._clock.rows == 0:
+        self.on_rows(1)
+
+    def on_rows(self, count: int) -> None:
+        """Counts so many of them, received at once."""
+        before, self._rows = self._rows, self._rows + count
+        if self._clock.rows and before // self._clock.rows != self._rows // self._clock.rows:
             self._next_ns = self._now_ns

@@ -156,10 +156,9 @@ class Core:
 
     def _hear_market(self, message: Book | Trade | Mark | Gap) -> None:
         self.out.journal.record_market(message)
-        for _ in range(self.market.apply(message)):
-            self._clock.on_row()
+        self._clock.on_rows(self.market.apply(message))
         if isinstance(message, Book | Trade):
-            self._observer.market(type(message).__name__.lower(), message.recv_ts - message.exch_ts)
+            self._observer.market("book" if isinstance(message, Book) else "trade", message.recv_ts - message.exch_ts)
 
     def _hear_own(self, message: Message) -> None:
         new = self.out.hear(message, self.now_ns)

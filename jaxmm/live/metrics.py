@@ -25,15 +25,21 @@ class Metrics(Observer):
         self._decisions = self._counter("decisions", "Decisions, by who decided.", "level")
         self._late = self._counter("late_decisions", "Decisions that fell due too long ago to be acted on.")
         self._fallbacks = self._counter("fallbacks", "Changes of who decides, by who does from then on.", "level")
-        self._messages = self._counter("market_messages", "Market messages, by kind.", "kind")
+        messages = self._counter("market_messages", "Market messages, by kind.", "kind")
+        self._messages = {kind: messages.labels(quoter, kind) for kind in ("book", "trade")}  # the busiest of all
         self._requests = self._counter("requests", "Requests, by kind and outcome.", "kind", "outcome")
         self._fills = self._counter("fills", "Fills.", "side", "liquidity")
         self._filled = self._counter("filled_lots", "Lots filled.", "side", "liquidity")
         self._blocked = self._counter("blocked_orders", "Orders that risk held back.", "reason")
         self._breaches = self._counter("breaches", "Watched limits that were passed.", "reason")
-        self._deciding = self._histogram("decision_seconds", "Time that a quoter takes.", _FAST)
-        self._to_order = self._histogram("event_to_order_seconds", "From the cause's reception to the request.", _FAST)
-        self._delay = self._histogram("feed_delay_seconds", "From the venue's time stamp to reception.", _SLOW)
+        self._deciding, self._to_order, self._delay = (
+            self._histogram(name, what, buckets).labels(quoter)
+            for name, what, buckets in (
+                ("decision_seconds", "Time that a quoter takes.", _FAST),
+                ("event_to_order_seconds", "From the cause's reception to the request.", _FAST),
+                ("feed_delay_seconds", "From the venue's time stamp to reception.", _SLOW),
+            )
+        )
         self._trip = self._histogram("round_trip_seconds", "From a request to its answer.", _SLOW, "kind")
 
     def text(self) -> bytes:
@@ -49,7 +55,7 @@ class Metrics(Observer):
     def decided(self, level: str, took_ns: int) -> None:
         """Counts it and times it."""
         self._decisions.labels(self._quoter, level).inc()
-        self._deciding.labels(self._quoter).observe(took_ns / 1e9)
+        self._deciding.observe(took_ns / 1e9)
 
     def late(self) -> None:
         """Counts it."""
@@ -61,12 +67,12 @@ class Metrics(Observer):
 
     def market(self, kind: str, delay_ns: int) -> None:
         """Counts it; its delay is the feed's."""
-        self._messages.labels(self._quoter, kind).inc()
-        self._delay.labels(self._quoter).observe(delay_ns / 1e9)
+        self._messages[kind].inc()
+        self._delay.observe(delay_ns / 1e9)
 
     def submitted(self, kind: str, since_ns: int) -> None:
         """Times the way from the cause to the request."""
-        self._to_order.labels(self._quoter).observe((self._clock_ns() - since_ns) / 1e9)
+        self._to_order.observe((self._clock_ns() - since_ns) / 1e9)
 
     def answered(self, kind: str, outcome: str, round_trip_ns: int) -> None:
         """Counts it and times the round trip."""
