@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluate": OFFLINE,
     "live": {"policy", "strategies", "features", "exchange", "tape.delays", "data", "config"},
     "sim_venue": {"live.messages", "exchange", "data"},
-    "runs": OFFLINE | {"config"},
+    "runs": OFFLINE | {"config", "live.journal", "live.messages", "live.config"},
     "answers": set(),
     "cli_journal": {"answers", "live"},
     "cli_operate": {"answers", "live"},

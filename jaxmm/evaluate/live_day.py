@@ -49,8 +49,11 @@ class Executed(NamedTuple):
     fee: np.ndarray  # float64 [F], paid, settlement currency
 
 
-def table_of(taken: Taken, tape: Tape) -> Quotes:
-    """What was wanted at each decision of the tape, int32 [D, M]: nothing where no decision was taken.
+def table_of(taken: Taken, tape: Tape, pauses_ns: np.ndarray | None = None) -> Quotes:
+    """What was wanted at each decision of the tape, int32 [D, M].
+
+    Where no decision was taken, that of the last one before holds; but nothing does from a pause on (`pauses_ns` int64,
+    any order: a stop, a halt, a stream that broke), nor before the first.
 
     Raises `InputError` where a decision was taken that the tape does not have: its clock is another one.
     """
@@ -62,12 +65,13 @@ def table_of(taken: Taken, tape: Tape) -> Quotes:
             f"the decision at {int(taken.ts_ns[inside][wrong[0]])} is none of the tape's at clock {tape.meta.clock}; "
             "give the clock that the quoter had"
         )
-    columns = [
-        np.zeros((tape.decisions, *column.shape[1:]), column.dtype) for column in (*taken[1:5], taken.flatten)
-    ]
-    for into, column in zip(columns, taken[1:], strict=True):
-        into[at[inside]] = column[inside]
-    return Quotes(*columns)
+    pauses = np.sort(np.zeros(0, np.int64) if pauses_ns is None else pauses_ns)
+    last = np.searchsorted(taken.ts_ns, tape.ts_ns, side="right") - 1
+    since = taken.ts_ns[np.maximum(last, 0)]
+    held = (last >= 0) & (np.searchsorted(pauses, since) == np.searchsorted(pauses, tape.ts_ns, side="right"))
+    held |= (last >= 0) & (since == tape.ts_ns)
+    bid, bid_lots, ask, ask_lots, flatten = (column[np.maximum(last, 0)] for column in taken[1:])
+    return Quotes(bid, bid_lots * held[:, None], ask, ask_lots * held[:, None], flatten & held)
 
 
 def simulated(

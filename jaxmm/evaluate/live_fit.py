@@ -19,6 +19,9 @@ from jaxmm.tape.delays import Delay
 EXPONENTS = (0.5, 1.0, 2.0, 3.0, 5.0)
 """Of the queue model, from one where cancellations are mostly ahead of us to one where they are mostly behind."""
 
+DRIFTED = 1.5
+"""A ratio of two medians beyond which latency has changed."""
+
 
 class Answers(NamedTuple):
     """Answered requests of one day, int64 [R] each, ns."""
@@ -106,6 +109,15 @@ def fit_latency(answers: Answers, skew_ns: int = 0) -> LatencyFit:
     place = Delays.of(of_kind["place"] if len(of_kind["place"]) else entry)
     cancel, amend = (Delays.of(of_kind[kind]) if len(of_kind[kind]) else place for kind in ("cancel", "amend"))
     return LatencyFit(place, cancel, amend, response)
+
+
+def latency_drift(answers: Answers) -> str | None:
+    """In words, where round trips of the second half of the day are half as long again as, or shorter than, the first's."""
+    trips = (answers.received - answers.sent)[np.argsort(answers.sent, kind="stable")]
+    halves = [float(np.median(half)) for half in np.array_split(trips, 2) if len(half)]
+    if len(halves) < 2 or min(halves) <= 0 or 1 / DRIFTED < halves[1] / halves[0] < DRIFTED:
+        return None
+    return f"round trips of {halves[0] / 1e6:.3g} ms in the first half, of {halves[1] / 1e6:.3g} ms in the second"
 
 
 class ModelFit(NamedTuple):
