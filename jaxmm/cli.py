@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from jaxmm import cli_journal, cli_operate
+from jaxmm import cli_journal, cli_live, cli_operate
 from jaxmm.answers import Json
 from jaxmm.answers import answer as _answer
 from jaxmm.errors import InputError
@@ -31,6 +31,7 @@ app.add_typer(data, name="data")
 app.add_typer(tape, name="tape")
 app.add_typer(cli_operate.rollout, name="rollout")
 app.add_typer(cli_journal.journal, name="journal")
+app.add_typer(cli_live.live, name="live")
 app.command("release")(cli_operate.release)
 app.command("halt")(cli_operate.halt)
 

@@ -43,8 +43,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": OFFLINE | {"config", "live.journal", "live.messages", "live.config"},
     "answers": set(),
     "cli_journal": {"answers", "live"},
+    "cli_live": {"answers", "data", "exchange", "live", "runs"},
     "cli_operate": {"answers", "live"},
-    "cli": OFFLINE | {"answers", "cli_journal", "cli_operate", "config", "progress", "runs", "live", "sim_venue"},
+    "cli": OFFLINE | {"answers", "cli_journal", "cli_live", "cli_operate", "config", "progress", "runs", "live", "sim_venue"},
 }
 """What a room may import beside itself and what everyone may."""
 

@@ -109,7 +109,7 @@ class LiveComparison:
         both = (self.live_terms, self.sim_terms)
         units = {name: tuple(t.money(getattr(t, name)) for t in both) for name in TERMS}
         fees = {name: tuple(-getattr(t, name) for t in both) for name in ("maker_fees", "taker_fees")}
-        return units | fees | {"net": tuple(t.net for t in both)}  # type: ignore[return-value]
+        return units | fees | {"net": tuple(t.net for t in both)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `gap` is what gates of a rollout look at."""
@@ -140,7 +140,7 @@ def _drift(live: Backtest, sim: Backtest, tolerance_ns: int) -> Drift:
     unit = float(live.unit)
     pnl = [float((live.pnl - sim.pnl)[a:b].sum() * unit) for a, b in zip(edges[:-1], edges[1:], strict=True)]
     parts = [
-        match(*(_within(run.fills, a, b) for run in (live, sim)), tolerance_ns)
+        match(_within(live.fills, a, b), _within(sim.fills, a, b), tolerance_ns)
         for a, b in zip(edges[:-1], edges[1:], strict=True)
     ]
     return Drift(tuple(pnl), tuple(part.gap for part in parts), tuple(_flags(pnl, parts)))
@@ -152,12 +152,14 @@ def _within(fills: Fills, first: int, stop: int) -> Fills:
 
 
 def _flags(pnl: list[float], parts: list[Matching]) -> list[str]:
-    """A mean of the parts' P&L gaps, or a difference between the halves' shares of hits, that chance does not explain."""
+    """A mean of the parts' P&L gaps, or a difference between the halves' shares of hits, that chance cannot explain."""
     flags = []
     mean, error = float(np.mean(pnl)), float(np.std(pnl, ddof=1)) / math.sqrt(len(pnl))
     if abs(mean) > SURE * error and mean:
         side = "less" if mean < 0 else "more"
-        flags.append(f"live earns {side} than the simulator: {mean:+g} in each of {len(pnl)} parts (± {SURE * error:g})")
+        flags.append(
+            f"live earns {side} than the simulator: {mean:+g} in each of {len(pnl)} parts (± {SURE * error:g})"
+        )
     halves = parts[: len(parts) // 2], parts[len(parts) // 2 :]
     fills = [sum(len(part.hits) for part in half) for half in halves]
     hits = [sum(int(part.hits.sum()) for part in half) for half in halves]
@@ -166,5 +168,7 @@ def _flags(pnl: list[float], parts: list[Matching]) -> list[str]:
         share = sum(hits) / sum(fills)
         error = math.sqrt(share * (1 - share) * (1 / fills[0] + 1 / fills[1]))
         if abs(second - first) > SURE * error and second != first:
-            flags.append(f"the simulator finds {first:.0%} of live's fills in the first half, {second:.0%} in the second")
+            flags.append(
+                f"the simulator finds {first:.0%} of live's fills in the first half, {second:.0%} in the second"
+            )
     return flags

@@ -112,7 +112,7 @@ def fit_latency(answers: Answers, skew_ns: int = 0) -> LatencyFit:
 
 
 def latency_drift(answers: Answers) -> str | None:
-    """In words, where round trips of the second half of the day are half as long again as, or shorter than, the first's."""
+    """In words, where round trips of the day's halves differ by `DRIFTED` or more."""
     trips = (answers.received - answers.sent)[np.argsort(answers.sent, kind="stable")]
     halves = [float(np.median(half)) for half in np.array_split(trips, 2) if len(half)]
     if len(halves) < 2 or min(halves) <= 0 or 1 / DRIFTED < halves[1] / halves[0] < DRIFTED:

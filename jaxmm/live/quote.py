@@ -68,7 +68,7 @@ def assemble(config: QuoteConfig, mode: Mode, credentials: Credentials, now: Cal
     """
     instrument = Instrument.from_yaml(config.instrument)
     quoters = quoters_of(config, instrument)
-    facts = {INSTRUMENT: instrument.to_dict(), **_facts(config, mode, quoters)}
+    facts = {INSTRUMENT: instrument.to_dict(), **facts_of(config, mode, quoters)}
     journal = Journal.open(config.journal, quoter=config.name, facts=facts, now_ns=now())
     _check_mode(journal, mode)
     gateway = _gateway(config, mode, instrument, credentials, journal, now)
@@ -79,11 +79,12 @@ def assemble(config: QuoteConfig, mode: Mode, credentials: Credentials, now: Cal
     return Process(config, desk, gateway, core, metrics, now)
 
 
-def _facts(config: QuoteConfig, mode: Mode, quoters: Quoters) -> dict[str, Any]:
-    """What the audit trail says of the program that runs."""
+def facts_of(config: QuoteConfig, mode: Mode, quoters: Quoters) -> dict[str, Any]:
+    """What the audit trail says of the program that runs, and how it looks at the market."""
     text = dump_config(config)
     return {
         "mode": mode,
+        "observing": quoters.observing.model_dump(),
         "config": text,
         "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "bundles_sha256": list(quoters.hashes),

@@ -11,7 +11,7 @@ from jaxmm.errors import InputError
 from jaxmm.evaluate.live_day import Executed, Taken
 from jaxmm.evaluate.live_fit import Answers
 from jaxmm.instrument import Instrument
-from jaxmm.live.config import QuoteConfig
+from jaxmm.live.config import Observing, QuoteConfig
 from jaxmm.live.journal.bodies import said_in
 from jaxmm.live.journal.journal import OPENED
 from jaxmm.live.journal.market import MARKET
@@ -29,6 +29,8 @@ class JournalDay:
 
     Attributes:
         config: of the last run.
+        observing: how it looked at the market.
+        paper: whether its orders went to a venue that was played.
         instrument: what was traded.
         taken: decisions.
         pauses_ns: when all orders were or would be gone: a start, a sweep, a broken user stream; int64.
@@ -39,6 +41,8 @@ class JournalDay:
     """
 
     config: QuoteConfig
+    observing: Observing
+    paper: bool
     instrument: Instrument
     taken: Taken
     pauses_ns: np.ndarray
@@ -77,6 +81,8 @@ def read_day(journal: Path) -> JournalDay:
     executed, other = _executed(fills.values(), instrument)
     return JournalDay(
         config=QuoteConfig.model_validate(yaml.safe_load(opened.body["config"])),
+        observing=Observing.model_validate(opened.body["observing"]),
+        paper=opened.body["mode"] == "paper",
         instrument=instrument,
         taken=_taken(decisions),
         pauses_ns=np.array(pauses, np.int64),
@@ -95,8 +101,8 @@ def _taken(rows: list[Row]) -> Taken:
     for k, one in enumerate(wanted):
         for into, column in zip(columns, one[:4], strict=True):
             into[k, : len(column)] = column
-    ts_ns, flatten = [row.ts_ns for row in rows], [bool(one[4][0]) for one in wanted]
-    return Taken(np.array(ts_ns, np.int64), *columns, np.array(flatten))
+    ts_ns, flatten = np.array([row.ts_ns for row in rows], np.int64), np.array([bool(one[4][0]) for one in wanted])
+    return Taken._make([ts_ns, *columns, flatten])
 
 
 def _executed(fills: Iterable[Fill], instrument: Instrument) -> tuple[Executed, tuple[str, ...]]:
@@ -117,6 +123,5 @@ def _executed(fills: Iterable[Fill], instrument: Instrument) -> tuple[Executed, 
 
 
 def _answers(rows: list[tuple[str, int, int, int]]) -> Answers:
-    columns = zip(*rows, strict=True) if rows else ((),) * 4
-    types = ("U6", np.int64, np.int64, np.int64)
-    return Answers(*(np.array(column, dtype) for column, dtype in zip(columns, types, strict=True)))
+    kind, *times = zip(*rows, strict=True) if rows else ((),) * 4
+    return Answers._make([np.array(kind, "U6"), *(np.array(column, np.int64) for column in times)])

@@ -42,7 +42,7 @@ def compare_journal(
         journal: the quoter's journal.
         out: a folder that keeps store, tape and report; by default nothing is kept.
         latency: of the simulator; by default the medians that the journal's own requests had.
-        model: what fills in the simulator; by default the paper venue's own, or else the one that explains the day best.
+        model: what fills in the simulator; by default the paper venue's own, or else what explains the day best.
         exponents: n of `power3` to try beside the three models without one; none: no model is fitted.
         tolerance_ms: how far apart the two executions of a pair may be.
 
@@ -70,9 +70,8 @@ class _Room:
 
     def __init__(self, day: JournalDay, folder: Path, journal: Path, latency: Latency) -> None:
         export(journal, folder / "store", day.instrument)
-        observing = day.config.observing
-        clock, levels = (observing.clock, observing.levels) if observing else _trained(day)
-        self.tape: Tape = build_tape(open_store(folder / "store"), folder / "tape", clock, levels)
+        store = open_store(folder / "store")
+        self.tape: Tape = build_tape(store, folder / "tape", day.observing.clock, day.observing.levels)
         self._day, self._latency = day, latency
         self._table: Quotes = table_of(day.taken, self.tape, day.pauses_ns)
 

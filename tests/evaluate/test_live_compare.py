@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jaxmm.data.schema import Kind
 from jaxmm.errors import InputError
 from jaxmm.evaluate.live_compare import compare_days, match
 from jaxmm.evaluate.live_day import Executed, Taken, executed, simulated, table_of
@@ -12,6 +13,7 @@ from jaxmm.evaluate.live_fit import Answers, fit_latency, fit_model
 from jaxmm.evaluate.result import Fills
 from jaxmm.exchange.latency import Latency
 from jaxmm.exchange.limits import Limits
+from jaxmm.exchange.reference_orders import Wanted
 from jaxmm.exchange.types import FillModel
 from jaxmm.live.messages import BID
 from jaxmm.tape.build import build_tape
@@ -22,11 +24,11 @@ LATENCY = Latency(1_500, 700)
 MODEL = "risk_averse:partial"
 
 
-def traded(folder, model: str, orders: int = 1, clock: str = "3us"):
-    """A random market traded on paper: (tape, decisions taken, executions)."""
-    store = MemoryStore(RandomMarket(11).stream(4_000), NAMED)
+def traded(folder, model: str, orders: int = 1, clock: str = "3us", rows=None, decide=None):
+    """A market traded on paper, random ones by default: (tape, decisions taken, executions)."""
+    store = MemoryStore(rows or RandomMarket(11).stream(3_000), NAMED)
     tape = build_tape(store, folder / "tape", clock, 5)
-    decide = random_decide(5, orders)
+    decide = decide or random_decide(5, orders)
     quoter = paper_run(store, clock, 5, orders, decide, LATENCY, FillModel.parse(model), Limits())
     columns = [np.array([wanted[i] for wanted in quoter.wanted], np.int32) for i in range(4)]
     flatten = np.array([wanted.flatten for wanted in quoter.wanted])
@@ -38,6 +40,32 @@ def traded(folder, model: str, orders: int = 1, clock: str = "3us"):
     types = np.int64, np.int64, np.int8, np.int64, np.int64, bool, np.float64
     live = Executed(*(np.array(column, dtype) for column, dtype in zip(zip(*fills, strict=True), types, strict=True)))
     return tape, taken, live
+
+
+def queues(messages: int) -> list[tuple]:
+    """A market of two prices whose queues grow and shrink, mostly without a trade."""
+    rng = np.random.default_rng(11)
+    rows = [(0, 0, Kind.CLEAR, 2, 0, 0, -1)]
+    rows += [(0, 0, Kind.SNAPSHOT, side, 1000 + side, 60, -1) for side in (0, 1)]
+    shown, now = [60, 60], 0
+    for id in range(messages):
+        now += int(rng.integers(1, 6)) * 100
+        side = int(rng.integers(2))
+        if rng.random() < 0.3:
+            lots = int(rng.integers(1, 5))
+            rows.append((now, now, Kind.TRADE, 1 - side, 1000 + side, lots, id))
+            shown[side] -= lots
+        else:
+            shown[side] += int(rng.integers(-15, 16))
+        shown[side] = int(np.clip(shown[side], 20, 100))
+        rows.append((now, now, Kind.DEPTH, side, 1000 + side, shown[side], id))
+    return rows
+
+
+def joins_the_queue(seen, position, lots, prices):
+    """Both queues, left for a moment now and then."""
+    away = int(seen.ts_ns // 60_000 % 4 == 0)
+    return Wanted([1000 - away], [4], [1001 + away], [4])
 
 
 def replayed(tape, taken, model: str):
@@ -73,12 +101,23 @@ def test_a_day_on_paper_is_the_simulators_in_every_fill_and_every_term(request, 
     assert facts["drift"]["flags"] == []
 
 
-def test_the_exponent_that_the_venue_has_is_found_among_others(tmp_path, day):
-    tape, taken, live = traded(tmp_path, "power3(1):partial")
+def test_the_exponent_that_the_venue_has_is_found_among_others(tmp_path):
+    tape, taken, live = traded(tmp_path, "power3(1):partial", rows=queues(3_000), decide=joins_the_queue)
     models = [FillModel.parse(name) for name in (MODEL, "power3(4):partial", "power3(1):partial")]
-    fits = fit_model(executed(tape, live, day[3]), lambda model: replayed(tape, taken, model.name), models, 100)
+    day = executed(tape, live, replayed(tape, taken, MODEL))
+    fits = fit_model(day, lambda model: replayed(tape, taken, model.name), models, 5_000)
     assert fits[0].model.name == "power3(1):partial"
-    assert fits[0].matching.gap == 0 < fits[1].matching.gap
+    assert fits[0].matching.gap == 0
+    assert fits[1].matching.gap > 0.1
+
+
+def test_a_decision_holds_until_the_next_and_nothing_does_from_a_pause_on(day):
+    tape, taken = day[:2]
+    kept = Taken(*(column[[2, 3, 8]] for column in taken))
+    kept = kept._replace(bid_lots=np.full_like(kept.bid_lots, 7))
+    pause = tape.ts_ns[5] + 1
+    lots = table_of(kept, tape, np.array([pause])).bid_lots[:, 0]
+    assert lots[:10].tolist() == [0, 0, 7, 7, 7, 7, 0, 0, 7, 7]
 
 
 def test_decisions_that_are_none_of_the_tapes_are_refused(day):
@@ -119,7 +158,8 @@ def test_a_gap_in_one_direction_and_a_share_of_hits_that_falls_are_flagged(day):
 def test_latency_is_measured_each_way_by_kind():
     kind = np.array(["place"] * 3 + ["cancel"] * 2)
     sent = np.array([0, 100, 200, 300, 400])
-    fit = fit_latency(Answers(kind, sent, sent + [5, 5, 9, 2, 2] + 1000, sent + [12, 12, 16, 9, 9]), skew_ns=1000)
+    there, back = np.array([5, 5, 9, 2, 2]), np.array([12, 12, 16, 9, 9])
+    fit = fit_latency(Answers(kind, sent, sent + there + 1000, sent + back), skew_ns=1000)
     assert fit.constant == Latency.parse("place=5ns,cancel=2ns,amend=5ns,response=7ns")
     assert fit.place.p99_ns == 8
     unstamped = fit_latency(Answers(kind, sent, 0 * sent, sent + 10))

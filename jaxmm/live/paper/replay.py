@@ -5,7 +5,7 @@ every market event at the moment at which it happened, because a recording can b
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from jaxmm.live.messages import Book, Market, Message, Trade
@@ -30,11 +30,17 @@ class Driven(Protocol):
         ...
 
 
-def replay(core: Driven, gateway: PaperGateway, feed: Iterable[Market], disorder_ns: int) -> int:
+def replay(
+    core: Driven,
+    gateway: PaperGateway,
+    feed: Iterable[Market],
+    disorder_ns: int,
+    after_decision: Callable[[int], None] = lambda now_ns: None,
+) -> int:
     """Runs the core over the whole feed, whose exchange times run back by `disorder_ns` at most.
 
-    `gateway` must have been started with an inbox that leads to `core.handle`. Returns the time of the last message;
-    decisions up to and including then are made.
+    `gateway` must have been started with an inbox that leads to `core.handle`. `after_decision` is called with the time
+    of each. Returns the time of the last message; decisions up to and including then are made.
     """
     ahead = _Ahead(feed, gateway, disorder_ns)
     now = LONG_AGO
@@ -53,6 +59,7 @@ def replay(core: Driven, gateway: PaperGateway, feed: Iterable[Market], disorder
             gateway.deliver(ahead.take())
         else:
             core.tick(decision_ns + 1)
+            after_decision(decision_ns)
         gateway.flush(until)
 
 
