@@ -6,6 +6,7 @@ that live does not have. Matched are lots of one side and price whose times are 
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,11 +139,8 @@ def compare_days(live: Backtest, sim: Backtest, tolerance_ns: int = TOLERANCE_NS
 def _drift(live: Backtest, sim: Backtest, tolerance_ns: int) -> Drift:
     edges = np.linspace(0, len(live.ts_ns), PARTS + 1).astype(int)
     unit = float(live.unit)
-    pnl = [float((live.pnl - sim.pnl)[a:b].sum() * unit) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    parts = [
-        match(_within(live.fills, a, b), _within(sim.fills, a, b), tolerance_ns)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    pnl = [float((live.pnl - sim.pnl)[a:b].sum() * unit) for a, b in pairwise(edges)]
+    parts = [match(_within(live.fills, a, b), _within(sim.fills, a, b), tolerance_ns) for a, b in pairwise(edges)]
     return Drift(tuple(pnl), tuple(part.gap for part in parts), tuple(_flags(pnl, parts)))
 
 
