@@ -1,5 +1,6 @@
 """Web sockets: the public streams, both user data streams, and the ws-api."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,19 +92,23 @@ class Streams:
         client = Client(target, Outbox(socket), **client_facts)
         self.clients.add(client)
         try:
-            async for message in socket:
-                if self.faults.active("outage", target):  # a dead peer answers nothing, no ping either
-                    continue
-                if message.type is WSMsgType.PING:
-                    await socket.pong(message.data)
-                elif message.type is WSMsgType.TEXT:
-                    said = await answer(orjson.loads(message.data), client)
-                    if said is not None:
-                        client.outbox.push(said)
+            with contextlib.suppress(ConnectionError):  # it went while we wrote
+                await self._hear(socket, client, answer)
         finally:
             self.clients.discard(client)
             await client.outbox.close()
         return socket
+
+    async def _hear(self, socket: web.WebSocketResponse, client: Client, answer: Answer) -> None:
+        async for message in socket:
+            if self.faults.active("outage", client.target):  # a dead peer answers nothing, no ping either
+                continue
+            if message.type is WSMsgType.PING:
+                await socket.pong(message.data)
+            elif message.type is WSMsgType.TEXT:
+                said = await answer(orjson.loads(message.data), client)
+                if said is not None:
+                    client.outbox.push(said)
 
     async def subscription(self, message: dict[str, Any], client: Client) -> str | None:
         """Answers SUBSCRIBE, UNSUBSCRIBE and LIST_SUBSCRIPTIONS."""

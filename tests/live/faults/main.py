@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import statistics
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.live.faults.plan import plan_of
@@ -43,15 +43,19 @@ async def _all(seeds: Iterable[int], asked: argparse.Namespace) -> list[Outcome]
 
 
 async def _one(seed: int, asked: argparse.Namespace) -> Outcome:
-    plan = plan_of(seed, asked.market, asked.kind)
     keep = None if asked.keep is None else asked.keep / str(seed)
-    outcome = await run_trial(plan, keep)
-    print(outcome.line, flush=True)
-    if outcome.broken:
-        forced = (["--market", asked.market] if asked.market else []) + [f"--kind {kind}" for kind in asked.kind]
-        again = " ".join(["./scripts/faults", "--seed", str(seed), *forced])
-        print(*(f"  {sentence}" for sentence in outcome.broken), f"  again: {again}", sep="\n", flush=True)
+    outcome = await run_trial(plan_of(seed, asked.market, asked.kind), keep)
+    print(report(outcome, asked.market, asked.kind), flush=True)
     return outcome
+
+
+def report(outcome: Outcome, market: str | None = None, kinds: Sequence[str] = ()) -> str:
+    """A line for a trial that went well; for another one all that is broken, and how to see it again."""
+    if not outcome.broken:
+        return outcome.line
+    forced = (["--market", market] if market else []) + [f"--kind {kind}" for kind in kinds]
+    again = " ".join(["./scripts/faults --seed", str(outcome.plan.seed), *forced])
+    return "\n".join([outcome.line, *(f"  {sentence}" for sentence in outcome.broken), f"  again: {again}"])
 
 
 if __name__ == "__main__":

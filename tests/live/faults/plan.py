@@ -41,12 +41,12 @@ class Plan:
         return f"seed {self.seed} {self.market}: {kinds}{' and kill' if self.kills and KILL not in kinds else ''}"
 
 
-def plan_of(seed: int, market: str | None = None, kinds: Sequence[str] = ()) -> Plan:
+def plan_of(seed: int, market: str | None = None, kinds: Sequence[str] = (), seconds: float = FAULTY_S) -> Plan:
     """The trial of a seed; `market` and `kinds` override what the seed would draw."""
     draw = random.Random(f"trial {seed}")
     market = market or draw.choice(["spot", "usdm"])
     kinds = tuple(kinds) or GROUPS[seed % len(GROUPS)]
     venue_kinds = [kind for kind in kinds if kind != KILL]
-    faults = draw_schedule(seed, FAULTY_S, venue_kinds) if venue_kinds else ()
+    faults = draw_schedule(seed, seconds, venue_kinds) if venue_kinds else ()
     times = draw.randint(1, 2) if KILL in kinds else 0
-    return Plan(seed, market, kinds, faults, tuple(sorted(draw.uniform(0, FAULTY_S) for _ in range(times))))
+    return Plan(seed, market, kinds, faults, tuple(sorted(draw.uniform(0, seconds) for _ in range(times))))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +20,8 @@ SPEED = 5.0
 START_S = 90.0
 BACK_S = 10.0
 CALM_S = 0.5
+REFUSED = 2
+"""The exit code of a start that could not be, such as for want of an answer; it is tried again."""
 
 
 @dataclass
@@ -75,14 +78,14 @@ class Supervisor:
 
     def __init__(self, quoter: QuoterProcess) -> None:
         self.quoter = quoter
-        self.deaths: list[int] = []  # exit codes of those that ended by themselves
+        self.deaths: list[int] = []  # exit codes of those that ended by themselves and by a fault of ours
         self.stopping = False
 
     async def run(self) -> None:
         while not self.stopping:
             code = self.quoter.exit_code
             if code is not None:
-                if code != -9:
+                if code not in (-signal.SIGKILL, REFUSED):
                     self.deaths.append(code)
                 self.quoter.start()
             await asyncio.sleep(0.02)
