@@ -82,3 +82,18 @@ def test_while_the_venue_counts_too_many_requests_only_cancels_are_sent():
     talk.manager.hear(Answered(3, 0, state_of(place, OrderStatus.CANCELED)))
     talk.now = 50 * MS
     assert [type(request) for request in talk.want(101, 5, 110, 5)] == [Place, Place]
+
+
+def test_an_amend_counts_what_was_taken_on_arrival():
+    talk, place = quoting(order_type=OrderType.GTC)
+    talk.manager.hear(fill_of(place, "t1", 2, maker=False))
+    assert talk.want(100, 3) == []  # three rest
+    assert talk.want(100, 2) == [Amend(2, place.client_id, BID, 100, 4)]
+
+
+def test_an_older_message_does_not_undo_an_amend():
+    talk, place = quoting()
+    (amend,) = talk.want(100, 3)
+    talk.manager.hear(Answered(amend.request_id, 0, state_of(place, qty=3)))
+    talk.manager.hear(state_of(place))
+    assert talk.manager.exposure(BID) == 3
