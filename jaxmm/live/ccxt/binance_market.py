@@ -1,7 +1,6 @@
 """Binance's market streams: sockets, a book that is whole or known not to be, trades once each, the mark price."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -12,28 +11,9 @@ from jaxmm.live.ccxt.binance_messages import BinanceMessages
 from jaxmm.live.ccxt.book_sync import BookSync, Snapshot
 from jaxmm.live.ccxt.connection import Connection, StreamBroke, first_of
 from jaxmm.live.ccxt.failures import VenueRefused
+from jaxmm.live.ccxt.trade_ids import TradeIds
 from jaxmm.live.ccxt.venue import MustWait, Up
 from jaxmm.live.gateway import Inbox
-
-REMEMBERED_TRADES = 4096
-
-
-class TradeIds:
-    """Which trades were told already; late ones count as new, second ones do not."""
-
-    def __init__(self) -> None:
-        self._order: deque[int] = deque(maxlen=REMEMBERED_TRADES)
-        self._known: set[int] = set()
-
-    def is_new(self, id: int) -> bool:
-        """Whether the trade was not told before; remembers it."""
-        if id in self._known:
-            return False
-        if len(self._order) == REMEMBERED_TRADES:
-            self._known.discard(self._order[0])
-        self._order.append(id)
-        self._known.add(id)
-        return True
 
 
 class BinanceMarket:

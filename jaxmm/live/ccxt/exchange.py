@@ -11,7 +11,6 @@ from typing import Any
 
 import aiohttp
 import ccxt.pro
-import certifi
 
 from jaxmm.errors import InputError
 from jaxmm.live.ccxt.config import Credentials, GatewayConfig
@@ -86,7 +85,7 @@ def settings(config: GatewayConfig, credentials: Credentials) -> dict[str, Any]:
 
 def open_session(exchange: Any) -> None:
     """Gives ccxt connections that stay open between requests."""
-    context = ssl.create_default_context(cafile=certifi.where())
+    context = ssl.create_default_context(cafile=exchange.cafile)
     connector = aiohttp.TCPConnector(ssl=context, keepalive_timeout=IDLE_S, ttl_dns_cache=300)
     session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     session._retry_connection = False  # aiohttp asks PUT and DELETE twice; an amend that was carried out looks refused

@@ -1,6 +1,7 @@
 """The gateway to a real venue: requests out, exactly one answer each; streams kept up; the clock watched."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -225,11 +226,9 @@ class CcxtGateway:
     async def _watch_clock(self) -> None:
         """Asks for the venue's time now and then, and at once where it finds our time stamps wrong."""
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._config.skew_every_s):
                     await self._clock_doubted.wait()
-            except TimeoutError:
-                pass
             self._clock_doubted.clear()
             try:
                 await self._sample_clock()

@@ -18,12 +18,12 @@ import ccxt.pro
 from jaxmm.errors import InputError, nearest
 from jaxmm.exchange.types import OrderType
 from jaxmm.instrument import Instrument
-from jaxmm.live.ccxt.binance_market import TradeIds
 from jaxmm.live.ccxt.budget import SECOND, Budget, Cost, Counted, Limit, Wait
 from jaxmm.live.ccxt.config import Credentials, GatewayConfig
 from jaxmm.live.ccxt.connection import first_of
 from jaxmm.live.ccxt.exchange import close_session, open_session, prepare, settings
 from jaxmm.live.ccxt.redact import Redactor
+from jaxmm.live.ccxt.trade_ids import TradeIds
 from jaxmm.live.ccxt.unified_messages import UnifiedMessages
 from jaxmm.live.ccxt.units import Units
 from jaxmm.live.ccxt.venue import MustWait, Up

@@ -7,8 +7,8 @@ import pytest
 from gateway_desk import INSTRUMENTS
 
 from jaxmm.errors import InputError
-from jaxmm.live.ccxt.binance_market import REMEMBERED_TRADES, TradeIds
 from jaxmm.live.ccxt.binance_messages import BinanceMessages
+from jaxmm.live.ccxt.trade_ids import REMEMBERED_TRADES, TradeIds
 from jaxmm.live.messages import ASK, BID, Account, Fill, Mark, OrderState, OrderStatus, Trade
 
 MS = 1_000_000
