@@ -88,7 +88,10 @@ class Streams:
         if self.faults.active("disconnect", target):
             return web.Response(status=503)
         socket = web.WebSocketResponse(max_msg_size=1 << 20, autoping=False)
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:  # it gave up waiting
+            return socket
         client = Client(target, Outbox(socket), **client_facts)
         self.clients.add(client)
         try:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxmm.exchange.types import OrderType
@@ -47,6 +47,7 @@ def play(market: str, steps: list[tuple]) -> tuple[Exchange, list[Update]]:
     return exchange, told
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_a_futures_wallet_is_its_start_and_realized_profit_less_fees(steps):
     exchange, _ = play("usdm", steps)
@@ -60,6 +61,7 @@ def test_a_futures_wallet_is_its_start_and_realized_profit_less_fees(steps):
     assert exchange.account.cost - realized == spent  # type: ignore[attr-defined]
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_spot_balances_are_the_start_and_what_executions_moved(steps):
     exchange, _ = play("spot", steps)
@@ -80,6 +82,7 @@ def test_spot_balances_are_the_start_and_what_executions_moved(steps):
     assert exchange.account.locked == locked  # type: ignore[attr-defined]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["spot", "usdm"]), STEPS)
 def test_the_stream_tells_every_order_from_its_beginning_to_its_end(market, steps):
     exchange, told = play(market, steps)
