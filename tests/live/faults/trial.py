@@ -8,15 +8,18 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from jaxmm.instrument import Instrument
-from jaxmm.sim_venue import Scheduled, SimConfig, SimVenue
+from jaxmm.sim_venue import Recording, Scheduled, SimConfig, SimVenue, synthetic
 from tests.live.faults.audit import audit, strangers
 from tests.live.faults.plan import KILL, Plan
 from tests.live.faults.process import ROOT, STOP_S, QuoterProcess, quote_config, until
 
 SPEED = 5.0
+MARKETS = 4
+MARKET_S = 120.0
 START_S = 90.0
 BACK_S = 10.0
 CALM_S = 0.5
@@ -55,7 +58,8 @@ async def run_trial(plan: Plan, keep: Path | None = None) -> Outcome:
     outcome = Outcome(plan)
     began = time.monotonic()
     try:
-        async with SimVenue(SimConfig(instrument, speed=SPEED, seed=plan.seed, seconds=300)) as venue:
+        recording = _recording(instrument, plan.seed % MARKETS)
+        async with SimVenue(SimConfig(instrument, speed=SPEED, seed=plan.seed), recording) as venue:
             quoter = QuoterProcess(venue, folder, plan.market)
             async with _supervised(quoter) as supervisor:
                 await _run(plan, quoter, supervisor, outcome)
@@ -71,6 +75,11 @@ async def run_trial(plan: Plan, keep: Path | None = None) -> Outcome:
             shutil.copytree(folder, keep, dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
     return outcome
+
+
+@cache
+def _recording(instrument: Instrument, seed: int) -> Recording:
+    return synthetic(instrument, MARKET_S, seed)
 
 
 class Supervisor:
