@@ -99,7 +99,9 @@ async def test_requests_that_were_journaled_and_never_sent_are_found_to_be_nothi
     desk.journal.close()
     desk = await recovered(tmp_path / "j", venue)
     assert desk.manager.quiet
-    assert [row.kind for row in desk.journal.rows("place", "lost")] == ["place", "lost"]
+    place, lost = desk.journal.rows("place", "lost")
+    assert lost.body["request_id"] == place.seq
+    assert "the process ended" in lost.body["text"]
     desk.journal.close()
 
 

@@ -126,6 +126,7 @@ def test_a_refused_cancel_is_tried_again_when_the_venue_lets_us():
     talk.manager.hear(Refused(cancel.request_id, 0, Refusal.BANNED, "banned", until_ns=700 * MS))
     talk.now = 699 * MS
     assert talk.due() == []
+    assert talk.want(100, 5) == []  # not beside one that is not gone
     talk.now = 700 * MS
     assert [type(request) for request in talk.due()] == [Cancel]
 
@@ -193,3 +194,13 @@ def test_a_fill_after_the_end_of_an_order_still_counts():
     talk.manager.hear(fill_of(place, "t1", 3))
     assert talk.manager.quiet
     assert talk.manager.position_lots == 3
+
+
+@pytest.mark.parametrize("sign", ["state", "fill"])
+def test_a_lost_answer_is_not_asked_for_where_the_stream_has_shown_the_order(sign):
+    talk = Talk(manager_of(patience=PATIENCE))
+    (place,) = talk.want(100, 5)
+    talk.manager.hear(state_of(place, filled=2) if sign == "state" else fill_of(place, "t1", 2))
+    talk.manager.hear(Lost(place.request_id, 0, "timed out"))
+    assert status(talk, place) is OrderStatus.OPEN
+    assert talk.due() == []
