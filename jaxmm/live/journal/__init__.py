@@ -2,8 +2,8 @@
 
 Why a log of our own and not a database: every byte of it is under a hash, so that any changed byte is found, where a
 SQLite file has bytes that belong to no row and drops the end of its write-ahead log without a word when a byte of it
-changes; what a killed process leaves is always a prefix; and a commit is one write (8 µs, 99.9% under .1 ms, where
-SQLite's checkpoints take 6 ms). Nothing is searched by value but what came after the last state, so no index is missed.
+changes; what a killed process leaves is always a prefix; and a commit is one write of some 6 µs, where SQLite's take 25
+and its checkpoints 6 ms. A restart reads only what came after the last state, so no index is missed.
 """
 
 from jaxmm.live.journal.journal import Journal

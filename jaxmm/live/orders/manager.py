@@ -360,7 +360,9 @@ class OrderManager:
         }
 
     def restore(self, body: Mapping[str, Any]) -> None:
-        """Becomes what `to_body` described."""
+        """Becomes what `to_body` described, whatever it was before."""
+        self.orders.clear()
+        self._unanswered.clear()
         self.ledger.restore(body["ledger"])
         for fill in body["fills"]:
             self.orders.keep_fill(read_body(Fill, fill))

@@ -15,6 +15,10 @@ class OrderBook:
     """Orders by client id and by the venue's id: all that are not settled, and the last that are."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything."""
         self._unsettled: dict[str, Order] = {}
         self._settled: OrderedDict[str, Order] = OrderedDict()
         self._names: dict[str, str] = {}  # client ids by venue id

@@ -37,7 +37,8 @@ def test_a_manager_comes_back_from_a_state_as_it_was():
     talk.manager.hear(fill_of(first, "t1", 2))
     talk.manager.hear(fill_of(second, "t2", 1, client_id=""))
     again = manager_of(count=2)
-    again.restore(journaled(talk.manager))
+    for _ in range(2):  # the second time over what it knows already
+        again.restore(journaled(talk.manager))
     assert journaled(again) == journaled(talk.manager)
     for manager in (talk.manager, again):
         manager.hear(Answered(second.request_id, 0, state_of(second, filled=1)))
