@@ -92,11 +92,9 @@ class Process:
             duties = [self._duty(work) for work in (self._watch(), self._sync(), self._stay_armed())]
             await self._unless_failed(self._stop.wait())
             await self._unless_failed(self._end())
-        except asyncio.CancelledError:
-            raise
-        except InputError:
-            raise
         except Exception as error:
+            if isinstance(error, InputError) and not self._pump.failed.done():
+                raise  # nothing of ours is open, or the sentence says that it may be
             log.exception("our own error; everything is cancelled")
             self.core.out.halt(Reason.INTERNAL, f"{type(error).__name__}: {error}", self._now())
             await self._cancel_all()

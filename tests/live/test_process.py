@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import time
 from decimal import Decimal
@@ -199,6 +200,23 @@ async def test_an_error_of_our_own_leaves_no_order_open_and_the_next_start_is_ha
             assert status(process).state == "halted"
         rows = [row.body["event"] for row in read_rows(tmp_path / "journal") if row.kind == "risk"]
         assert [event["breach"] for event in rows if event] == ["internal"]
+
+
+async def test_a_full_disk_leaves_no_order_open(tmp_path):
+    async with venue_of("usdm") as venue:
+        config = config_of(venue, tmp_path / "journal")
+        running = asyncio.create_task(
+            assemble(config, Mode.LIVE, Credentials(venue.api_key, venue.secret), steady_clock()).run()
+        )
+        await until(lambda: resting(venue)() and (tmp_path / "journal").stat().st_size > 200_000)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "journal").stat().st_size, before[1]))
+        try:
+            with pytest.raises(InputError, match="free some space"):
+                await running
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert venue.state()["open_orders"] == []
 
 
 async def test_on_paper_nothing_reaches_the_venue_and_no_keys_are_needed(tmp_path):
