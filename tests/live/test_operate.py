@@ -19,6 +19,7 @@ CONFIG = """\
 name: test
 instrument: btc.yaml
 journal: journal
+gateway: {venue: binanceusdm}
 quoter: {kind: strategy, name: fixed_spread}
 risk:
   max_position_lots: 10
