@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from verify_calibration import claims as estimates
+from verify_paper import NAMES as ON_PAPER
+from verify_paper import claims as on_paper
 from verify_solvers import PRINTED, differences
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -259,6 +261,12 @@ def races(folder: Path) -> Iterator[Claim]:
         yield f"races: {n} bids, {p} asks", abs(off) < 4 and abs(exact - published[n, p]) < 5.1e-6, figures
 
 
+def paper(folder: Path) -> Iterator[Claim]:
+    """Whole recordings traded on paper in virtual time."""
+    for name in ON_PAPER:
+        yield from on_paper(name, mended_store_of(name, folder), folder, ROOT / "configs/instruments")
+
+
 def _plain(algorithm: str) -> list[str]:
     """DQN has no use for PPO's settings in the file."""
     if algorithm == "ppo":
@@ -306,6 +314,7 @@ CLAIMS: tuple[Callable[[Path], Iterator[Claim]], ...] = (
     calibration,
     solvers,
     races,
+    paper,
 )
 
 

@@ -109,7 +109,7 @@ class LiveComparison:
         """(live, simulator) of every term of the P&L, settlement currency."""
         both = (self.live_terms, self.sim_terms)
         units = {name: tuple(t.money(getattr(t, name)) for t in both) for name in TERMS}
-        fees = {name: tuple(-getattr(t, name) for t in both) for name in ("maker_fees", "taker_fees")}
+        fees = {name: tuple(0.0 - getattr(t, name) for t in both) for name in ("maker_fees", "taker_fees")}
         return units | fees | {"net": tuple(t.net for t in both)}
 
     def to_dict(self) -> dict[str, Any]:
