@@ -22,9 +22,8 @@ from tests.live.bundles import bundle
 from tests.live.paper_core import WIDE
 
 OBSERVING = Observing(clock="200ms", levels=5, max_position_lots=5, distance_ticks=10.0)
-VENUE = {"latency": "5ms,5ms", "fills": "risk_averse:partial"}
-OFFSETS = [6, 7, 8]
-"""Wide enough that an order never meets one of ours that is on its way out."""
+VENUE = {"latency": "5ms,5ms", "fills": "touch:partial"}
+OFFSETS = [0, 1, 2]
 
 
 def in_the_environment(policy, tape):
@@ -54,7 +53,7 @@ def in_the_environment(policy, tape):
 def test_a_bundle_sees_and_decides_in_the_quoter_as_in_the_environment(tmp_path):
     store = SyntheticStore(SyntheticMarket(), 5, 60.0)
     instrument = replace(store.instrument, base="ABC", quote="USD")
-    policy = bundle(tmp_path / "bundle", instrument, seed=3, observing=OBSERVING, offsets=OFFSETS).policy
+    policy = bundle(tmp_path / "bundle", instrument, seed=3, observing=OBSERVING).policy
     (tmp_path / "instrument.yaml").write_text(yaml.safe_dump(asdict(instrument) | {"fee_tiers": []}))
     config = {
         "name": "test",
