@@ -144,13 +144,17 @@ class Journal:
         return seq
 
     def commit(self) -> None:
-        """Writes what was added. Raises `InputError` where the disk is full; then nothing of it is in the file."""
+        """Writes what was added.
+
+        Raises `OSError` with the file's name where the disk is full: a quoter without a journal may only cancel. Then
+        nothing of it is in the file, and the rows are kept for the next commit.
+        """
         if self._buffer:
             try:
                 self._write()
             except OSError as error:
                 os.ftruncate(self._log, self._committed.offset)
-                raise InputError(f"{self.path}: {error.strerror}; free some space, the quoter cannot go on") from error
+                raise OSError(error.errno, error.strerror, str(self.path)) from error
             self._buffer.clear()
             self._committed = self._end
             write_head(self._head_file, Head(self._end, self._state))
@@ -173,11 +177,13 @@ class Journal:
 
     def close(self) -> None:
         """Commits, and lets another process continue."""
-        self._end_block()
-        self.commit()
-        self.sync()
-        os.close(self._head_file)
-        os.close(self._log)
+        try:
+            self._end_block()
+            self.commit()
+            self.sync()
+        finally:
+            os.close(self._head_file)
+            os.close(self._log)
 
     def _end_block(self) -> None:
         if self._block.messages:

@@ -187,8 +187,9 @@ def test_on_a_full_disk_nothing_is_half_written_and_the_rows_are_kept_for_later(
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, hard))
     try:
         journal.append("decision", 1, {"text": "x" * 100})
-        with pytest.raises(InputError, match="the quoter cannot go on"):
+        with pytest.raises(OSError, match="too large") as full:
             journal.commit()
+        assert full.value.filename == str(path)
         assert verify(path).unfinished_bytes == 0
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
