@@ -71,16 +71,19 @@ class LiveMarket:
                 return None
             self._started = True
             self._window[:] = 0
-        price = np.repeat(self._touch[[[BID_PRICE], [ASK_PRICE]]], self._levels, axis=1).astype(np.int32)
-        qty = np.zeros((2, self._levels), np.int32)
-        for side in (BID, ASK):
-            for level, (ticks, lots) in enumerate(self._sides[side].top(self._levels)):
-                price[side, level:] = ticks
-                qty[side, level] = lots
+        bids, asks = (self._padded(side) for side in (BID, ASK))
+        price, qty = np.array([[bids[0], asks[0]], [bids[1], asks[1]]], np.int32)
         sums = self._rolling.extend(self._window[None])
         self._window[:] = 0
         features = market_features(price[None], qty[None], sums, time_of_day(np.array([ts_ns])), np)[0]
         return Seen(ts_ns, price, qty, features)
+
+    def _padded(self, side: int) -> tuple[list[int], list[int]]:
+        """Prices and lots of K levels; unused ones repeat the last used price, or the last touch, and have 0 lots."""
+        used = self._sides[side].top(self._levels)
+        price, rest = [ticks for ticks, _ in used], self._levels - len(used)
+        last = price[-1] if price else int(self._touch[BID_PRICE if side == BID else ASK_PRICE])
+        return price + [last] * rest, [lots for _, lots in used] + [0] * rest
 
 
 class _Side:
