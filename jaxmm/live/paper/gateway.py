@@ -54,9 +54,9 @@ class PaperGateway:
         return self.venue.open_orders()
 
     async def fills_since(self, exch_ts: int, after_trade_id: str | None = None) -> list[Fill]:
-        """Our executions from that time on, oldest first."""
+        """Our executions from that time on, oldest first, but those whose report is still on its way."""
         after = int(after_trade_id or 0)
-        return [fill for fill in self.venue.fills if fill.exch_ts >= exch_ts and int(fill.trade_id) > after]
+        return [fill for fill in self.venue.told if fill.exch_ts >= exch_ts and int(fill.trade_id) > after]
 
     async def transfers_since(self, exch_ts: int) -> list[Transfer]:
         """None: paper money moves by executions only."""

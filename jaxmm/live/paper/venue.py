@@ -78,6 +78,7 @@ class PaperVenue:
     Attributes:
         account: our money there.
         fills: every execution, oldest first.
+        told: those whose report has reached us.
         lag_ns: how late the feed is now; recorded latency is as late.
     """
 
@@ -94,6 +95,7 @@ class PaperVenue:
         self.account = account
         self.account.restore(history)
         self.fills = list(history)
+        self.told = list(history)
         self.lag_ns = 0
         self.market = MarketQueue()
         self._latency = latency
@@ -158,7 +160,10 @@ class PaperVenue:
     def take_mail(self) -> Message:
         """The next message of ours, received at `mail_ns`."""
         at, _, message = heappop(self._mail)
-        return received(message, at)
+        message = received(message, at)
+        if isinstance(message, Fill):
+            self.told.append(message)
+        return message
 
     # --- questions ----------------------------------------------------------------------------------------------
 

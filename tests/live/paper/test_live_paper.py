@@ -12,6 +12,7 @@ from jaxmm.exchange.types import FillModel, OrderType, QueueModel
 from jaxmm.instrument import Instrument
 from jaxmm.live.messages import ASK, BID, Account, Answered, Book, Fill, OrderStatus, Place, Skew, Stream, Trade
 from jaxmm.live.paper.account import PaperAccount
+from jaxmm.live.paper.gateway import PaperGateway
 from jaxmm.live.paper.live import LivePaperGateway
 from jaxmm.live.paper.venue import PaperVenue
 
@@ -73,13 +74,8 @@ async def test_an_order_rests_and_a_trade_at_its_price_fills_it(desk):
     assert (fill.price_ticks, fill.qty_lots, fill.client_id) == (1000, 2, "jm-1")
     assert (await desk.gateway.open_orders())[0].filled_lots == 2
     assert (await desk.gateway.account()).position_lots == 2
-    assert await desk.gateway.fills_since(fill.exch_ts) == [fill_at_venue(desk)]
+    assert [one.trade_id for one in await desk.gateway.fills_since(fill.exch_ts)] == [fill.trade_id]
     assert await desk.gateway.fills_since(0, after_trade_id=fill.trade_id) == []
-
-
-def fill_at_venue(desk: Desk) -> Fill:
-    (fill,) = desk.gateway.venue.fills
-    return fill
 
 
 async def test_what_is_submitted_in_one_go_is_answered_together(desk):
@@ -117,3 +113,18 @@ async def test_nothing_arrives_after_the_gateway_was_closed(desk):
     desk.gateway.venue.live_until(time.time_ns())
     inbox(Trade(time.time_ns() + 10 * MS, time.time_ns() + 10 * MS, ASK, 1000, 2, 2))
     assert desk.told == told
+
+
+async def test_a_question_does_not_tell_of_a_fill_before_its_report_has_come():
+    account = PaperAccount.starting(INSTRUMENT, False, {"USDT": Decimal(1000)})
+    venue = PaperVenue(account, Latency(0, MS), FillModel(QueueModel.TOUCH, partial=True))
+    gateway = PaperGateway(venue, 0)
+    venue.push(Book(0, 0, True, ((1000, 10),), ((1002, 10),), 1))
+    venue.send(0, [Place(1, "jm-1", BID, 1000, 3, OrderType.POST_ONLY)])
+    venue.push(Trade(2 * MS, 2 * MS, ASK, 1000, 2, 1))
+    venue.live_until(2 * MS)
+    assert len(venue.fills) == 1
+    assert await gateway.fills_since(0) == []
+    while venue.live_to_mail(3 * MS):
+        told = venue.take_mail()
+    assert [fill.recv_ts for fill in await gateway.fills_since(0)] == [told.recv_ts] == [3 * MS]
