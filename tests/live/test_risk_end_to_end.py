@@ -71,6 +71,12 @@ def fault(**values):
     return lambda bench: bench.venue.fault(values)
 
 
+def a_gap(bench):
+    """A book message is lost, and the snapshot that mends it takes longer than the quoter needs to look."""
+    bench.venue.fault({"kind": "delay", "target": "rest", "delay_ms": 200.0, "duration_s": 60.0})
+    bench.venue.fault({"kind": "gap", "count": 1})
+
+
 def a_bid_above_the_ask(bench):
     bench.market((BID, BEST_ASK + 5, 7))
 
@@ -119,7 +125,7 @@ CAUSES = {
     Reason.POSITION: (Action.REDUCE, a_position_beyond),
     Reason.STALE_BOOK: (Action.PULL, fault(kind="outage", target="market", duration_s=60.0)),
     Reason.CROSSED_BOOK: (Action.PULL, a_bid_above_the_ask),
-    Reason.SEQUENCE_GAP: (Action.PULL, fault(kind="gap", count=1)),
+    Reason.SEQUENCE_GAP: (Action.PULL, a_gap),
     Reason.USER_STREAM: (Action.PULL, fault(kind="disconnect", target="user")),
     Reason.CLOCK_SKEW: (Action.PULL, fault(kind="clock_jump", offset_ms=2000, duration_s=60.0)),
     Reason.DAILY_LOSS: (Action.HALT, a_fall(max_daily_loss=...)),
