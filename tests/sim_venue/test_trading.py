@@ -6,15 +6,8 @@ import ccxt
 import pytest
 
 from jaxmm.sim_venue import synthetic
-from jaxmm.sim_venue.recording import SECOND_NS, Message, from_messages
-from tests.sim_venue.conftest import ASK, BID, LOTS, still, until
-
-
-def with_trades(*trades: tuple[int, int, int], every_s: float = 0.05):
-    """The still market with prints of (aggressor's side, ticks, lots)."""
-    first = still().message(0)
-    prints = [Message(int((1 + i) * every_s * SECOND_NS), True, False, [trade]) for i, trade in enumerate(trades)]
-    return from_messages([first, *prints, Message(3600 * SECOND_NS, False, False, [(0, BID, LOTS)])])
+from jaxmm.sim_venue.recording import Message
+from tests.sim_venue.conftest import ASK, BID, LOTS, until
 
 
 async def test_an_order_rests_is_found_by_every_question_and_is_cancelled(start):
@@ -32,9 +25,11 @@ async def test_an_order_rests_is_found_by_every_question_and_is_cancelled(start)
 
 
 async def test_a_resting_order_fills_by_the_prints_behind_its_queue_and_the_fee_is_the_makers(start):
-    trader = await start(with_trades((1, BID, LOTS + 40), (1, BID, 100), every_s=2.0), speed=4.0)
+    trader = await start()
     await trader.listen()
     await trader.place("buy", BID, 100, "jm1-1")
+    for lots in (LOTS + 40, 100):
+        trader.venue.player.step(Message(0, True, False, [(1, BID, lots)]))
     await until(lambda: any(order["status"] == "closed" for order in trader.heard))
     assert [order["filled"] for order in trader.heard] == sorted(order["filled"] for order in trader.heard)
     trades = await trader.ccxt.fetch_my_trades(trader.symbol)
