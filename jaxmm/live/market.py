@@ -10,6 +10,7 @@ class MarketState:
     """Takes market messages in the order of reception; the features behind it are the tape's, unchanged."""
 
     def __init__(self, levels: int) -> None:
+        _load_compiled()
         self._features = LiveMarket(levels)
         self.book_ns = 0
         """When the last book message was received; 0 before the first."""
@@ -50,3 +51,10 @@ class MarketState:
         self._features.end_message()
         self.book_ns = book.recv_ts
         return len(book.bids) + len(book.asks)
+
+
+def _load_compiled() -> None:
+    """Loads compiled code now: at the first message it would hold up the event loop, and time sockets out."""
+    market = LiveMarket(1)
+    market.on_trade(BID, 1)
+    market.end_message()
