@@ -91,7 +91,7 @@ class Streams:
         try:
             await socket.prepare(request)
         except ConnectionError:  # it gave up waiting
-            return socket
+            return web.Response(status=499)
         client = Client(target, Outbox(socket), **client_facts)
         self.clients.add(client)
         try:
