@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli_journal": {"answers", "live"},
     "cli_live": {"answers", "data", "exchange", "live", "runs"},
     "cli_operate": {"answers", "live"},
-    "cli": OFFLINE | {"answers", "cli_journal", "cli_live", "cli_operate", "config", "progress", "runs", "live", "sim_venue"},
+    "cli": OFFLINE
+    | {"answers", "cli_journal", "cli_live", "cli_operate", "config", "progress", "runs", "live", "sim_venue"},
 }
 """What a room may import beside itself and what everyone may."""
 
