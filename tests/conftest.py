@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-LONGEST = ("test_readme.py", "test_bench.py", "test_thin_line.py", "test_sweeping.py")
+LONGEST = (
+    "test_readme.py",
+    "test_bench.py",
+    "test_thin_line.py",
+    "test_live_compare.py",
+    "test_sweeping.py",
+    "test_faults.py",
+    "test_risk_end_to_end.py",
+)
 """Files that take longest: they begin first, so that no worker waits for the other at the end."""
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
