@@ -16,6 +16,7 @@ from jaxmm.errors import InputError
 from jaxmm.learn.acting import Acting, Policy, acting_weights, describe
 from jaxmm.learn.advantage import generalised_advantage
 from jaxmm.learn.config import annealed, check_between, check_positive, static
+from jaxmm.learn.distributions import DiagonalGaussian
 from jaxmm.learn.networks import ActorCritic, Params, averaged, check_network
 from jaxmm.learn.normaliser import RunningStats
 from jaxmm.learn.rollout import Metrics, Runner, Transition, mean_scores, rollout, spaces_of, start, within
@@ -44,6 +45,7 @@ class PPOConfig:
     clip: float = 0.2  # the probability ratio counts within 1 ± this
     value_clip: float | None = None  # the value moves by no more than this an update; None lets it
     entropy_weight: float = 0.01
+    bounds_weight: float = 0.0  # of the squared distance of a continuous action's mean from its space, per entry
     value_weight: float = 0.5
     max_grad_norm: float = 0.5
     initial_log_std: float = 0.0  # of a continuous action's exploration, in the action's unit
@@ -237,7 +239,17 @@ class PPO:
             "approx_kl": jnp.mean(jnp.exp(log_ratio) - 1 - log_ratio),
             "clip_fraction": jnp.mean(jnp.abs(jnp.exp(log_ratio) - 1) > config.clip, dtype=jnp.float32),
         }
-        return policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy, metrics
+        outside = self._outside(policy) if self.network.continuous else 0.0
+        weighted = config.value_weight * value_loss - config.entropy_weight * entropy + config.bounds_weight * outside
+        return policy_loss + weighted, metrics
+
+    def _outside(self, policy: DiagonalGaussian) -> jax.Array:
+        """Mean squared distance of the means [B, A] from the action space, float32 [].
+
+        Beyond its border all actions do the same: a mean that got there has no slope to come back by.
+        """
+        mean = policy.mode()
+        return jnp.mean(jnp.sum((mean - within(self.env.action_space(self.env_params), mean)) ** 2, axis=-1))
 
 
 def _rescaled(params: Params, scale: jax.Array) -> Params:

@@ -151,6 +151,20 @@ def test_values_in_units_of_reward_stay_when_the_unit_moves():
     np.testing.assert_allclose(raw(after), raw(state), rtol=1e-5)
 
 
+def test_a_mean_beyond_the_box_comes_back_where_bounds_have_a_weight():
+    def distance(weight: float) -> float:
+        learner = PPO(AIM, MATCH, dataclasses.replace(QUICK, bounds_weight=weight, entropy_weight=0.0))
+        state = learner.init(jax.random.key(0))
+        params = {**state.params, "actor_out": jax.tree.map(lambda leaf: leaf + 3.0, state.params["actor_out"])}
+        state = state._replace(params=params, average=jax.tree.map(jnp.copy, params))
+        for _ in range(20):
+            state, _ = update(learner, state)
+        means = learner.outputs(learner.policy(state), jnp.linspace(-1, 1, 9)[:, None])
+        return float(jnp.abs(means).max())
+
+    assert distance(1.0) < 0.5 * distance(0.0)
+
+
 def test_what_is_judged_is_a_running_average_of_what_explores():
     learner = PPO(PROBE, MATCH, dataclasses.replace(QUICK, average_rate=0.25))
     before = learner.init(jax.random.key(0))
