@@ -1,6 +1,7 @@
 """Commands about days traded: on a recording, and beside the simulator. `jaxmm.cli` takes them in."""
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,8 +33,14 @@ def replay(
     loaded = load_quote_config(config, tuple(set_ or ()))
     status = trade_recorded(loaded, open_store(store))
     shown = ("state", "reason", "level", "position_lots", "open_orders", "realized", "fees", "unrealized", "pnl")
-    money = {name: getattr(status, name) for name in shown}
-    _answer({"journal": loaded.journal, **{n: v if isinstance(v, int) else str(v) for n, v in money.items()}}, json_out)
+    _answer({"journal": loaded.journal, **{name: _plain(getattr(status, name)) for name in shown}}, json_out)
+
+
+def _plain(value: int | str | Decimal) -> int | str:
+    """As an answer says it: an amount of money to its last digit, without noughts behind."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return value if isinstance(value, int) else str(value)
 
 
 @live.command("compare")

@@ -47,6 +47,13 @@ def test_the_loop_on_a_recording_runs_as_written(out):
         assert (out / left).is_file(), left
 
 
+def test_a_recorded_day_on_paper_runs_as_written_and_is_its_simulation(out, quick, tmp_path):
+    script = block("sh", "jaxmm live replay").replace("runs/quote STORE=runs/my", f"{tmp_path} STORE={out}")
+    assert str(out) in script
+    told = run(script, quick)
+    assert re.search(r"fills: [1-9]\d* hit, 0 missed by the simulator, 0 extra", told)
+
+
 def test_the_lines_on_a_known_optimum_run_as_written(quick, tmp_path):
     script = block("sh", "jaxmm solve").replace("runs/rl_b STEPS=7800000", f"{tmp_path / 'run'} STEPS=20000")
     assert str(tmp_path) in script

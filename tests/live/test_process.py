@@ -181,20 +181,17 @@ async def test_a_stop_closes_the_position_where_it_is_asked_to(tmp_path):
 
 
 async def test_an_error_of_our_own_leaves_no_order_open_and_the_next_start_is_halted(tmp_path):
-    steady, broken = steady_clock(), []
-
-    def now():
-        if broken:
-            raise OSError(broken.pop())
-        return steady()
+    def fail(now_ns):
+        raise ZeroDivisionError(f"of our own, at {now_ns}")
 
     async with venue_of("usdm") as venue:
         config = config_of(venue, tmp_path / "journal")
-        running = asyncio.create_task(assemble(config, Mode.LIVE, Credentials(venue.api_key, venue.secret), now).run())
+        process = assemble(config, Mode.LIVE, Credentials(venue.api_key, venue.secret), steady_clock())
+        running = asyncio.create_task(process.run())
         await until(resting(venue))
-        broken.append("no clock")
-        with pytest.raises(OSError, match="no clock"):
-            await running
+        process.core.tick = fail
+        with pytest.raises(ZeroDivisionError, match="of our own"):
+            await asyncio.wait_for(running, DEADLINE_S)
         assert venue.state()["open_orders"] == []
         async with quoter_of(config, venue) as process:
             assert status(process).state == "halted"
@@ -212,8 +209,8 @@ async def test_a_full_disk_leaves_no_order_open(tmp_path):
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "journal").stat().st_size, before[1]))
         try:
-            with pytest.raises(InputError, match="free some space"):
-                await running
+            with pytest.raises(OSError, match="File too large"):
+                await asyncio.wait_for(running, DEADLINE_S)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert venue.state()["open_orders"] == []
