@@ -57,11 +57,11 @@ def test_a_constant_quote_earns_its_depth_less_what_the_mid_moves_against_it(mid
 def test_signals_follow_the_clock_and_the_inventory_and_are_refused_as_a_table():
     env, params = market(HESTON, (ShortTermAlpha(), AlphaSignal(5.0, 1.0, 0.5, 0.5)), arrivals=HAWKES)
     observation, state = env.reset(jax.random.key(0), params)
-    assert env.observation_space(params).shape == observation.shape == (4 + 1 + 1 + 2,)
-    np.testing.assert_allclose(observation[4:], 0.0, atol=1e-6)
+    assert env.observation_space(params).shape == observation.shape == (6 + 1 + 1 + 2,)
+    np.testing.assert_allclose(observation[6:], 0.0, atol=1e-6)
     for n in range(30):
         observation, state, *_ = env.step(jax.random.key(n), state, jnp.zeros(2), params)
-    assert np.abs(observation[4:]).min() > 0
+    assert np.abs(observation[6:]).min() > 0
     with pytest.raises(InputError, match="not tables over step and inventory"):
         env.observe(jnp.int32(0), jnp.int32(0), params)
 
@@ -107,7 +107,7 @@ def test_the_market_that_the_page_composes_runs_as_written():
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     names: dict = {}
     exec(code, names)
-    assert names["observation"].shape == (7,)
+    assert names["observation"].shape == (9,)
 
 
 def test_lengths_that_make_no_market_are_refused():

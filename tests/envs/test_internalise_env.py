@@ -67,8 +67,8 @@ def test_the_horizon_ends_in_a_termination_that_pays_for_what_is_held():
     observed, fresh, reward, terminated, truncated, info = env.step(jax.random.key(0), state, action, params)
     assert (bool(terminated), bool(truncated)) == (True, False)
     assert float(reward) == -2
-    assert info["final_observation"].tolist() == pytest.approx([0, 0.1, 1, 0.1])
-    assert observed.tolist() == pytest.approx([1, 0, 200**-0.5, 0])
+    assert info["final_observation"].tolist() == pytest.approx([0, 0.1, 0.01, 1, 0.1, 0.01])
+    assert observed.tolist() == pytest.approx([1, 0, 0, 200**-0.5, 0, 0])
     assert int(fresh.step) == 0
 
 
