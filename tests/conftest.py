@@ -10,7 +10,7 @@ LONGEST = (
     "test_thin_line.py",
     "test_live_compare.py",
     "test_sweeping.py",
-    "test_faults.py",
+    "test_fault_trials.py",
     "test_risk_end_to_end.py",
 )
 """Files that take longest: they begin first, so that no worker waits for the other at the end."""

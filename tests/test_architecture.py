@@ -149,3 +149,9 @@ def test_locks_name_no_registry_and_pin_every_package_by_its_hash():
             assert pinned
             assert all("==" in line for line in pinned), f"{lock.name} leaves a version open"
             assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_no_two_test_files_have_one_name():
+    """Else pytest, which imports them by their names alone, takes one for the other and runs neither."""
+    names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert names == sorted(set(names))

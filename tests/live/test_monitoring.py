@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_metrics import STATUS
+from test_live_metrics import STATUS
 
 from jaxmm.live.metrics import Metrics
 
