@@ -19,9 +19,9 @@ pytestmark = pytest.mark.parametrize("market", ["usdm"], indirect=True)
 MOVING = synthetic(INSTRUMENTS["usdm"], seconds=60)
 
 
-async def diffs(venue: SimVenue, count: int) -> list[dict]:
-    """The next book messages of a raw connection."""
-    found = []
+async def diffs(venue: SimVenue, count: int, found: list[dict] | None = None) -> list[dict]:
+    """The next book messages of a raw connection, put into `found` as they come."""
+    found = [] if found is None else found
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"{venue.ws_url}/fstream/public/ws/btcusdt@depth@0ms") as ws,
@@ -60,8 +60,9 @@ async def test_without_a_fault_the_chain_of_diffs_is_whole(start):
 )
 async def test_a_gap_a_duplicate_a_reordering_and_an_outage_break_the_chain_of_diffs(start, fault):
     trader = await start(MOVING, speed=20.0)
-    task = asyncio.create_task(diffs(trader.venue, 60))
-    await until(lambda: trader.venue.state()["connections"]["market"])
+    heard: list[dict] = []
+    task = asyncio.create_task(diffs(trader.venue, 60, heard))
+    await until(lambda: heard)  # what is missing before the first message breaks no chain
     trader.venue.fault(fault)
     assert breaks(await task) > 0
     assert trader.venue.state()["struck"][fault["kind"]] > 0
